@@ -1,0 +1,1 @@
+"""What happens to traffic: one verb per file. `memory.py` lists them in firing order."""

@@ -1,0 +1,58 @@
+"""A flow's facts, and a flow's own record of what was decided."""
+
+from typing import Any
+
+from mitmproxy import http
+
+from dialects import Seen
+from dialects.workspace import CODEX_METADATA, declared_in_metadata
+from routing.decide import Route
+from routing.facts import RequestFacts
+
+RECORD = "memory_proxy"
+
+
+def facts_of(flow: http.HTTPFlow, seen: Seen | None = None) -> RequestFacts:
+    request = flow.request
+    declared = declared_in_metadata(request.headers.get(CODEX_METADATA, ""))
+    return RequestFacts(
+        listener=listener_of(flow),
+        method=request.method,
+        # Under TLS the name that the client asked a certificate for; the address may be bare.
+        host=flow.client_conn.sni or request.host,
+        port=request.port,
+        path=request.path,
+        headers=pairs_of(request.headers),
+        directories=declared or (seen.directories if seen else ()),
+        model=seen.model if seen else None,
+    )
+
+
+def listener_of(flow: http.HTTPFlow) -> int:
+    return flow.client_conn.sockname[1] if flow.client_conn.sockname else 0
+
+
+def pairs_of(headers: http.Headers) -> tuple[tuple[str, str], ...]:
+    return tuple((_text(name), _text(value)) for name, value in headers.fields)
+
+
+def headers_from(pairs: tuple[tuple[str, str], ...]) -> http.Headers:
+    return http.Headers([(_raw(name), _raw(value)) for name, value in pairs])
+
+
+def record(flow: http.HTTPFlow, route: Route) -> None:
+    """Plain values only: anything else makes saving the flow fail."""
+    flow.metadata[RECORD] = {**route.summary, "errors_in": route.dialect}
+
+
+def recorded(flow: http.HTTPFlow) -> dict[str, Any]:
+    found: dict[str, Any] = flow.metadata.get(RECORD, {})
+    return found
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "surrogateescape")
+
+
+def _raw(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")

@@ -1,0 +1,55 @@
+"""One line per call, and nothing in it that is anybody's secret."""
+
+import logging
+
+from mitmproxy import ctx, http
+
+from addons.facts import recorded
+
+logger = logging.getLogger("memory_proxy")
+
+# They tell whole URLs, and with them keys; or every look at whether LiteLLM is up.
+_CHATTY = ("httpx", "httpx2", "httpcore", "filelock", "asyncio")
+_BYTES_OF_A_CLIENT = "Client closed connection before completing request headers"
+
+
+class LogCalls:
+    """In place of mitmproxy's own lines, whose URLs hold the keys of those who send them there."""
+
+    def load(self, _: object) -> None:
+        for name in _CHATTY:
+            logging.getLogger(name).setLevel(logging.WARNING)
+        logging.getLogger("mitmproxy.proxy.server").addFilter(has_no_bytes_of_a_client)
+
+    def running(self) -> None:
+        ctx.options.update(flow_detail=0)
+
+    def response(self, flow: http.HTTPFlow) -> None:
+        if flow.response:
+            self._log(flow, str(flow.response.status_code))
+
+    def error(self, flow: http.HTTPFlow) -> None:
+        self._log(flow, f"failed ({flow.error.msg})" if flow.error else "failed")
+
+    def _log(self, flow: http.HTTPFlow, outcome: str) -> None:
+        note = recorded(flow)
+        if not note:
+            return
+        request = flow.request
+        started, ended = request.timestamp_start, flow.response and flow.response.timestamp_end
+        took = f" in {ended - started:.2f} s" if ended else ""
+        logger.info(
+            "call %s %s%s -> %s%s user=%s project=%s backend=%s",
+            request.method,
+            request.pretty_host,
+            request.path.partition("?")[0],
+            outcome,
+            took,
+            note["user_id"],
+            note["project"],
+            note["backend"],
+        )
+
+
+def has_no_bytes_of_a_client(line: logging.LogRecord) -> bool:
+    return _BYTES_OF_A_CLIENT not in line.getMessage()

@@ -1,0 +1,188 @@
+"""Open one listener per project, on loopback only, and follow the registry while running."""
+
+import json
+import logging
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import filelock
+from mitmproxy import ctx, exceptions
+from mitmproxy.addonmanager import Loader
+
+from addons.read_settings import ReadSettings
+from addons.watch import Watch
+from routing.errors import ProxyError
+from routing.free_port import is_free
+from routing.paths import private_directory, write_private
+from routing.port_registry import PortRegistry
+from routing.projects import Projects
+
+logger = logging.getLogger("memory_proxy")
+
+SECONDS_BETWEEN_LOOKS = 0.3
+LOOPBACK = "127.0.0.1"
+
+
+class OpenListeners:
+    """The shared port, and a port of its own for every registered project."""
+
+    def __init__(self, settings: ReadSettings) -> None:
+        self.settings = settings
+        self.projects = Projects()
+        self.registry: PortRegistry | None = None
+        self._lock = filelock.FileLock(settings.places.lock_file, mode=0o600)
+        self._seen: object = None
+        self._open: list[int] = []
+        self._taken: set[int] = set()
+        self._trouble: str | None = None
+        self._greeting: list[str] = []
+        self._watch = Watch(SECONDS_BETWEEN_LOOKS, self.look)
+        settings.changed.append(self._follow_settings)
+
+    def load(self, loader: Loader) -> None:
+        loader.add_option(
+            "memory_project",
+            str,
+            ".",
+            "The directory to register as a project at start; empty for none.",
+        )
+
+    def problems(self) -> list[str]:
+        found = list(self.registry.problems) if self.registry else []
+        found += [f"port {port} is in use by another program" for port in sorted(self._taken)]
+        return [*found, *filter(None, [self._trouble])]
+
+    def state(self) -> list[dict[str, Any]]:
+        shared = self.settings.now.ports.shared
+        projects = {shared: None} | {p.port: p.path for p in self.projects.all}
+        return [
+            {"port": port, "project": path, "listening": port in self._listening()}
+            for port, path in projects.items()
+        ]
+
+    def running(self) -> None:
+        if not self.settings.is_readable:
+            return
+        try:
+            # An error on record before the end of this hook makes mitmproxy end.
+            self._start()
+        except (ProxyError, OSError) as error:
+            logger.error("The memory proxy does not start: %s", error)
+
+    def done(self) -> None:
+        self._watch.stop()
+        if self._lock.is_locked:
+            self.settings.places.info_file.unlink(missing_ok=True)
+            self._lock.release()
+
+    def _start(self) -> None:
+        places = self.settings.places
+        private_directory(places.lock_file.parent)
+        try:
+            self._lock.acquire(timeout=0)
+        except filelock.Timeout:
+            raise ProxyError(f"it is already running{_by_whom(places.info_file)}.") from None
+        self._use_registry()
+        project = self._register_own_project()
+        ctx.master.addons.get("proxyserver").servers.changed.connect(self._greet_when_open)
+        self.look()
+        self._greeting = self._words(project)
+        write_private(places.info_file, json.dumps(self._info()).encode())
+        self._watch.start()
+
+    def _use_registry(self) -> None:
+        ports = self.settings.now.ports
+        self.registry = PortRegistry(
+            self.settings.places.registry_file,
+            first=ports.first,
+            last=ports.last,
+            reserved=frozenset({ports.shared}),
+        )
+        self._seen = None
+
+    def _register_own_project(self) -> Path | None:
+        """The directory that the proxy is started in, unless it is nobody's project."""
+        assert self.registry is not None
+        given = ctx.options.memory_project
+        if not given:
+            return None
+        directory = Path(given).expanduser().resolve()
+        if directory in (Path.home(), Path(directory.anchor)):
+            logger.info("project.none reason='started in %s'", directory)
+            return None
+        if not self.registry.project_containing(directory):
+            self.registry.get_or_allocate_port(directory)
+        return directory
+
+    def look(self) -> None:
+        """Open and close listeners so that they are those of the registry."""
+        assert self.registry is not None
+        stamp = self.registry.stamp()
+        if stamp == self._seen and not self._taken:
+            return
+        try:
+            self.projects = Projects(tuple(self.registry.projects()))
+            self._seen, self._trouble = stamp, None
+        except ProxyError as error:  # what was known still holds
+            self._trouble = str(error)
+        self._listen([self._shared_port(), *(p.port for p in self.projects.all)])
+
+    def _follow_settings(self) -> None:
+        self._use_registry()
+        self.look()
+
+    def _shared_port(self) -> int:
+        """mitmproxy's own -p counts as the shared port."""
+        return ctx.options.listen_port or self.settings.now.ports.shared
+
+    def _listen(self, ports: list[int]) -> None:
+        mine, taken_before = self._listening(), self._taken
+        self._taken = {port for port in ports if port not in mine and not is_free(port)}
+        for port in self._taken - taken_before:
+            logger.warning("listener.waits port=%s reason='used by another program'", port)
+        wanted = [port for port in dict.fromkeys(ports) if port not in self._taken]
+        if wanted == self._open:
+            return
+        try:
+            modes = [f"regular@{LOOPBACK}:{port}" for port in wanted]
+            ctx.options.update(server=True, mode=modes)
+            self._open = wanted
+        except exceptions.OptionsError as error:  # uncaught it would hang whoever waits
+            self._trouble = str(error)
+            logger.warning("listeners.kept reason=%s", error)
+
+    def _listening(self) -> set[int]:
+        server = ctx.master.addons.get("proxyserver")
+        return {address[1] for address in server.listen_addrs()} if server else set()
+
+    def _greet_when_open(self) -> None:
+        """Tell the port only when it can be used."""
+        if self._greeting and set(self._open) <= self._listening():
+            for line in self._greeting:
+                logger.info(line)
+            self._greeting = []
+
+    def _words(self, project: Path | None) -> list[str]:
+        own = self.projects.containing(str(project)) if project else None
+        shared = f"http://{LOOPBACK}:{self._shared_port()}"
+        lines = [f"Memory proxy: ready, {len(self.projects.all)} projects, shared port {shared}"]
+        if own:
+            url = f"http://{LOOPBACK}:{own.port}"
+            lines.append(f"Memory proxy: {own.path} is served at {url}")
+            lines.append(
+                "Memory proxy: point a tool there, or start it with `memproxy run -- TOOL`"
+            )
+        return lines
+
+    def _info(self) -> dict[str, Any]:
+        return {"pid": os.getpid(), "port": self._shared_port(), "since": time.time()}
+
+
+def _by_whom(info_file: Path) -> str:
+    try:
+        info = json.loads(info_file.read_text())
+        return f" (process {info['pid']}, port {info['port']})"
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""

@@ -1,0 +1,74 @@
+"""Answers of our own: what is up, who a caller is taken for, and what went wrong."""
+
+import json
+import os
+import time
+from importlib import metadata
+from typing import Any
+
+from mitmproxy import http
+
+from addons.open_listeners import OpenListeners
+from addons.read_settings import ReadSettings
+from addons.run_backend import RunBackend
+from dialects import Problem, shape_error
+from routing.decide import Route
+from routing.facts import RequestFacts
+
+STARTED = time.time()
+
+
+def answer(
+    route: Route,
+    facts: RequestFacts,
+    settings: ReadSettings,
+    listeners: OpenListeners,
+    backend: RunBackend,
+) -> http.Response:
+    if facts.method not in ("GET", "HEAD"):
+        return tell("openai-chat", Problem(405, "wrong_method", f"Ask for {route.page} with GET."))
+    if route.page == "/health":
+        return as_json(200, health(route, settings, listeners, backend))
+    told = ("user_id", "matched_pattern", "project", "backend", "why")
+    return as_json(200, {key: route.summary[key] for key in told})
+
+
+def health(
+    route: Route, settings: ReadSettings, listeners: OpenListeners, backend: RunBackend
+) -> dict[str, Any]:
+    problems = [*filter(None, [settings.problem]), *listeners.problems()]
+    state = backend.state()
+    healthy = not problems and state["state"] == "up"
+    return {
+        "status": "ok" if healthy else "degraded",
+        "version": version(),
+        "pid": os.getpid(),
+        "since": STARTED,
+        "project": route.project,
+        "backend": state,
+        "listeners": listeners.state(),
+        "config": str(settings.file()) if settings.file().exists() else None,
+        "problems": problems,
+    }
+
+
+def tell(dialect: str, problem: Problem) -> http.Response:
+    """A problem of ours in the client's dialect."""
+    headers = {"content-type": "application/json"}
+    if problem.retry_after is not None:
+        headers["retry-after"] = str(problem.retry_after)
+    if problem.status == 426:
+        headers["upgrade"] = "HTTP/1.1"
+    return http.Response.make(problem.status, shape_error(dialect, problem), headers)
+
+
+def as_json(status: int, value: object) -> http.Response:
+    body = json.dumps(value, indent=2, ensure_ascii=False).encode() + b"\n"
+    return http.Response.make(status, body, {"content-type": "application/json"})
+
+
+def version() -> str:
+    try:
+        return metadata.version("litellm-memory-proxy")
+    except metadata.PackageNotFoundError:
+        return "unknown"

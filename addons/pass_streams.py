@@ -1,0 +1,72 @@
+"""Pass answers on, chunk by chunk and unchanged, and keep a copy for whoever looks at the flow."""
+
+from mitmproxy import http
+
+from addons.facts import recorded
+
+COPY_AT_MOST = 8 * 1024 * 1024
+
+
+class Copy:
+    """Hands every chunk on as it is. What it keeps is for mitmweb and for saved flows."""
+
+    def __init__(self) -> None:
+        self.chunks: list[bytes] = []
+        self.size = 0
+
+    def __call__(self, chunk: bytes) -> bytes:
+        self.size += len(chunk)
+        if self.size <= COPY_AT_MOST:
+            self.chunks.append(chunk)
+        elif self.chunks:
+            self.chunks.clear()
+        return chunk
+
+    @property
+    def content(self) -> bytes | None:
+        """None where the answer was too long to keep."""
+        return b"".join(self.chunks) if self.size <= COPY_AT_MOST else None
+
+
+class PassStreams:
+    def responseheaders(self, flow: http.HTTPFlow) -> None:
+        response = flow.response
+        if response is None or response.status_code == 101 or is_to_be_retold(flow):
+            return
+        if response.raw_content is not None:
+            return  # an answer of our own, here in full
+        mark_the_end(flow.request, response)
+        response.stream = Copy()
+
+    def response(self, flow: http.HTTPFlow) -> None:
+        if flow.response and isinstance(flow.response.stream, Copy):
+            flow.response.data.content = flow.response.stream.content
+            flow.response.stream = True  # the copy would be kept twice
+
+    def error(self, flow: http.HTTPFlow) -> None:
+        self.response(flow)
+
+
+def is_to_be_retold(flow: http.HTTPFlow) -> bool:
+    """LiteLLM's errors are short, and told again in the client's dialect."""
+    return (
+        flow.response is not None
+        and flow.response.status_code >= 400
+        and recorded(flow).get("backend") == "litellm"
+    )
+
+
+def mark_the_end(request: http.Request, response: http.Response) -> None:
+    """Chunk an HTTP/2 answer without a length on its way to an HTTP/1.1 client.
+
+    mitmproxy would let the end of the connection be its end, and a break in the middle would
+    look to the client like a short success.
+    """
+    if (
+        response.is_http2
+        and request.http_version == "HTTP/1.1"
+        and request.method != "HEAD"
+        and response.status_code not in (204, 304)
+        and "content-length" not in response.headers
+    ):
+        response.headers["transfer-encoding"] = "chunked"

@@ -1,0 +1,97 @@
+"""Read the settings, and take over a changed file while running."""
+
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from mitmproxy import ctx
+from mitmproxy.addonmanager import Loader
+
+from addons.watch import Watch
+from routing import config as settings
+from routing.config import Config
+from routing.errors import ConfigError
+from routing.paths import places
+
+logger = logging.getLogger("memory_proxy")
+
+SECONDS_BETWEEN_LOOKS = 0.5
+
+
+class ReadSettings:
+    """Holds the settings that count now; a broken file changes nothing and is told about."""
+
+    def __init__(self) -> None:
+        self.places = places(os.environ)
+        self.now: Config = settings.load(None)
+        self.is_readable = False
+        """Whether what the user wrote could be read at start; if not, nothing is served."""
+        self.problem: str | None = None
+        self.changed: list[Callable[[], None]] = []
+        """Called after a change has been taken over."""
+        self._stamp: tuple[int, int, int] | None = None
+        self._watch = Watch(SECONDS_BETWEEN_LOOKS, self.look)
+
+    def file(self) -> Path:
+        given = ctx.options.memory_config or os.environ.get("MEMPROXY_CONFIG")
+        return Path(given).expanduser() if given else self.places.config_file
+
+    def load(self, loader: Loader) -> None:
+        loader.add_option(
+            "memory_config", str, "", "The memory proxy's config.yaml, if not the usual one."
+        )
+
+    def configure(self, updated: set[str]) -> None:
+        if "memory_config" in updated:
+            self._read()
+            if not self.is_readable:
+                # At start an error on record makes mitmproxy end; nothing has been served.
+                logger.error("The memory proxy does not start:\n%s", self.problem)
+
+    def running(self) -> None:
+        if self.is_readable:
+            self._apply()
+            self._watch.start()
+
+    def done(self) -> None:
+        self._watch.stop()
+
+    def look(self) -> None:
+        if self._stamp_of_file() == self._stamp:
+            return
+        before = self.now
+        self._read()
+        if self.problem:
+            logger.error("The changed settings are not taken over:\n%s", self.problem)
+        elif self.now != before:
+            self._apply()
+            logger.info("settings.changed file=%s", self.file())
+            for tell in self.changed:
+                tell()
+
+    def _read(self) -> None:
+        self._stamp = self._stamp_of_file()
+        asked_for = ctx.options.memory_config or os.environ.get("MEMPROXY_CONFIG")
+        try:
+            if asked_for and self._stamp is None:
+                raise ConfigError(f"{self.file()}: there is no such file.")
+            self.now = settings.load(self.file())
+            self.is_readable, self.problem = True, None
+        except ConfigError as error:
+            self.problem = str(error)
+
+    def _apply(self) -> None:
+        ctx.options.update(
+            # An unused provider connection per CONNECT would turn a dead provider into a 502
+            # even for calls that go elsewhere.
+            connection_strategy="lazy",
+            tcp_timeout=self.now.idle_timeout,
+        )
+
+    def _stamp_of_file(self) -> tuple[int, int, int] | None:
+        try:
+            status = self.file().stat()
+        except OSError:
+            return None
+        return status.st_mtime_ns, status.st_size, status.st_ino

@@ -1,0 +1,129 @@
+"""Send each request where the decision says, labelled for whoever receives it."""
+
+from mitmproxy import http
+
+from addons import own_pages
+from addons.facts import facts_of, headers_from, pairs_of, record, recorded
+from addons.open_listeners import OpenListeners
+from addons.read_settings import ReadSettings
+from addons.run_backend import RunBackend
+from dialects import look
+from dialects.splice import NotAnObject, replace_model
+from routing.decide import Route, decide
+from routing.facts import RequestFacts
+from routing.headers import PROJECT, is_ours
+from routing.identity import project_of
+from routing.outgoing import to_litellm, to_provider
+
+READABLE = 32 * 1024 * 1024
+"""Longer bodies are forwarded unread."""
+FRAMES_READ = 8
+"""So many of a WebSocket's first frames are searched for the directory the client works in."""
+
+
+class Reroute:
+    """Decides each request once: when its headers are in, or with its body if it has a say."""
+
+    def __init__(
+        self, settings: ReadSettings, listeners: OpenListeners, backend: RunBackend
+    ) -> None:
+        self.settings = settings
+        self.listeners = listeners
+        self.backend = backend
+
+    async def requestheaders(self, flow: http.HTTPFlow) -> None:
+        facts = facts_of(flow)
+        route = self._decide(facts)
+        if flow.response or flow.error:  # refused already; the record says in which dialect
+            record(flow, route)
+            return
+        if route.call and route.call.has_body and not facts.wants_websocket:
+            return
+        await self._apply(flow, facts, route)
+        # An answer of ours is given when the whole request is in; the rest streams through.
+        flow.request.stream = flow.response is None
+
+    async def request(self, flow: http.HTTPFlow) -> None:
+        if flow.response or flow.error or recorded(flow):
+            return
+        facts = facts_of(flow)
+        route = self._decide(facts)
+        if route.call and self._body_has_a_say(facts, route):
+            body = flow.request.get_content(strict=False) or b""
+            if len(body) <= READABLE:
+                facts = facts_of(flow, look(route.call.dialect, body))
+                route = self._decide(facts)
+        await self._apply(flow, facts, route)
+
+    def websocket_message(self, flow: http.HTTPFlow) -> None:
+        """Codex names its workspaces in its frames; its handshake does not."""
+        note = recorded(flow)
+        messages = flow.websocket.messages if flow.websocket else []
+        if not note or note["project"] or not messages or len(messages) > FRAMES_READ:
+            return
+        message = messages[-1]
+        if message.from_client and len(message.content) <= READABLE:
+            seen = look("openai-responses", message.content)
+            membership = project_of(facts_of(flow, seen), self.listeners.projects)
+            if membership.project:
+                note["project"] = membership.project.path
+                note["why"] = f"{note['why']}; in a frame: {membership.why}"
+
+    def _decide(self, facts: RequestFacts) -> Route:
+        return decide(facts, self.settings.now, self.listeners.projects, self.backend.now)
+
+    def _body_has_a_say(self, facts: RequestFacts, route: Route) -> bool:
+        """It may declare the project, and it names the model where models are mapped."""
+        named = route.membership.project or facts.header(PROJECT) or facts.directories
+        return not named or (route.backend == "litellm" and bool(self.settings.now.litellm.models))
+
+    async def _apply(self, flow: http.HTTPFlow, facts: RequestFacts, route: Route) -> None:
+        if route.backend == "litellm" and not route.page:
+            await self.backend.settle()
+            route = self._decide(facts)
+        record(flow, route)
+        if route.page:
+            flow.response = own_pages.answer(
+                route, facts, self.settings, self.listeners, self.backend
+            )
+        elif route.problem:
+            flow.response = own_pages.tell(route.dialect, route.problem)
+        elif route.backend == "litellm":
+            settings = self.settings.now.litellm
+            forward = settings.forward_credentials
+            self._aim(flow, route)
+            flow.request.headers = headers_from(
+                to_litellm(pairs_of(flow.request.headers), route, self.backend.key, forward)
+            )
+            open_body(flow.request, route.model)
+        else:
+            self._aim(flow, route)
+            if any(is_ours(name) for name in flow.request.headers):
+                flow.request.headers = headers_from(to_provider(pairs_of(flow.request.headers)))
+
+    def _aim(self, flow: http.HTTPFlow, route: Route) -> None:
+        request = flow.request
+        if route.target:
+            request.scheme = route.target.scheme
+            request.host = route.target.host
+            request.port = route.target.port
+        if route.path:
+            request.path = route.path
+
+
+def open_body(request: http.Request, model: str | None) -> None:
+    """LiteLLM reads neither compressed bodies nor our clients' names for its models."""
+    if request.raw_content is None:
+        return
+    if "content-encoding" in request.headers:
+        try:
+            body = request.get_content(strict=True)
+        except ValueError:
+            return  # not what its header says: LiteLLM shall say so
+        del request.headers["content-encoding"]
+        request.content = body
+    if model is not None and request.content:
+        try:
+            request.content = replace_model(request.content, model)
+        except NotAnObject:
+            return

@@ -1,0 +1,362 @@
+"""An external LiteLLM proxy: at a URL, or a child of ours."""
+
+import asyncio
+import logging
+import os
+import ssl
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from secrets import token_urlsafe
+from typing import Literal
+from urllib.parse import urlsplit
+
+import httpx
+
+from gateway.child import Child
+from gateway.child_environment import child_environment
+from gateway.environment import ensure_environment, installed_version
+from gateway.litellm_yaml import LiteLLMYaml, read_litellm_yaml
+from gateway.ports import LOOPBACK, free_port, is_free
+from routing.errors import ConfigError, ProxyError
+
+logger = logging.getLogger("memory_proxy")
+
+# Needs no key and asks no model.
+HEALTH = "/health/liveliness"
+SERVE = Path(__file__).with_name("serve_litellm.py")
+
+State = Literal["installing", "starting", "up", "down"]
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """A LiteLLM proxy that somebody else runs."""
+
+    url: str
+    key: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """A LiteLLM proxy that we run from a litellm.yaml."""
+
+    config: Path
+    environment: Path
+    requirements: Path
+    port: int | None = None
+    key: str | None = field(default=None, repr=False)
+    log: Path | None = None
+    # Runs in place of LiteLLM from its own environment, with the same arguments.
+    command: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long things may take, in seconds."""
+
+    probe: float = 5.0
+    probe_while_starting: float = 0.2
+    probe_timeout: float = 5.0
+    start: float = 120.0
+    silence: float = 30.0
+    first_pause: float = 0.5
+    longest_pause: float = 30.0
+    settled: float = 60.0
+    stop: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How LiteLLM is, for people and for the request path."""
+
+    state: State
+    since: float
+    version: str | None
+    detail: str
+    url: str
+    pid: int | None
+    restarts: int
+
+
+class CannotServe(ProxyError):
+    """LiteLLM did not come up, or did not stay: it is tried again, later each time."""
+
+
+class LiteLLMProxy:
+    """Knows where LiteLLM is and how it is, and keeps it running if it is ours."""
+
+    def __init__(self, where: Remote | Local, *, pace: Pace | None = None) -> None:
+        self._where = where
+        self._pace = pace or Pace()
+        self._key = where.key
+        if isinstance(where, Local):
+            self._url = f"http://{LOOPBACK}:{where.port or free_port()}"
+            self._key = where.key or f"sk-{token_urlsafe(32)}"
+        else:
+            self._url = where.url.rstrip("/")
+        self._address = _address(self._url)
+        self._up = asyncio.Event()
+        self._nudge = asyncio.Event()
+        self._spawned = 0
+        self._task: asyncio.Task[None] | None = None
+        self._status = Status("starting", time.time(), None, "not started", self._url, None, 0)
+
+    @property
+    def status(self) -> Status:
+        """How it is now."""
+        return self._status
+
+    @property
+    def address(self) -> tuple[str, str, int]:
+        """Scheme, host and port."""
+        return self._address
+
+    @property
+    def key(self) -> str | None:
+        """The key that it asks for."""
+        return self._key
+
+    async def start(self) -> None:
+        """Begin; the work goes on in the background."""
+        if self._task is None:
+            self._become("starting", "not reached yet")
+            self._task = asyncio.create_task(self._run(), name="litellm-proxy")
+
+    async def stop(self) -> None:
+        """End the watch, and the process if it is ours."""
+        task, self._task = self._task, None
+        if task is None:
+            return
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        self._become("down", "stopped", pid=None)
+
+    async def wait_ready(self, timeout: float) -> bool:  # noqa: ASYNC109 - False is an answer
+        """Whether it is up, or gets there in time."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._up.wait(), timeout)
+        return self._up.is_set()
+
+    def report_failure(self) -> None:
+        """A request could not connect: look at once, not at the next turn."""
+        self._nudge.set()
+
+    async def _run(self) -> None:
+        # They log every probe, and mitmproxy's root logger lets everything through.
+        for chatty in ("httpx", "httpcore"):
+            logging.getLogger(chatty).setLevel(logging.WARNING)
+        try:
+            async with httpx.AsyncClient(
+                trust_env=False, verify=_trust(self._url), timeout=self._pace.probe_timeout
+            ) as client:
+                if isinstance(self._where, Local):
+                    await self._keep_running(self._where, client)
+                else:
+                    await self._watch(client, None)
+        except Exception as bug:
+            # Nobody awaits this task while we serve; a stale "up" would mislead the requests.
+            logger.warning("litellm.unwatched error=%s", type(bug).__name__, exc_info=True)
+            self._become("down", f"its watch ended: {type(bug).__name__}", pid=None)
+
+    async def _keep_running(self, local: Local, client: httpx.AsyncClient) -> None:
+        failures = 0
+        while True:
+            up_for = 0.0
+            try:
+                child = await self._spawn(local)
+                try:
+                    await self._wait_until_up(child, client)
+                    came_up = time.monotonic()
+                    try:
+                        await self._watch(client, child)
+                    finally:
+                        up_for = time.monotonic() - came_up
+                finally:
+                    await child.stop(self._pace.stop)
+            except ProxyError as refusal:
+                reason = str(refusal)
+            except (OSError, httpx.HTTPError) as failure:
+                reason = f"LiteLLM cannot be started: {failure}"
+            failures = 0 if up_for >= self._pace.settled else failures
+            pause = min(self._pace.first_pause * 2**failures, self._pace.longest_pause)
+            # 2**failures would grow for ever where nothing helps.
+            failures = min(failures + 1, 16)
+            self._become("down", reason, pid=None)
+            await asyncio.sleep(pause)
+
+    async def _spawn(self, local: Local) -> Child:
+        settings = read_litellm_yaml(local.config, os.environ)
+        self._key = _agreed_key(local, settings, self._key or "")
+        command = local.command or await self._own_command(local)
+        port = self._usable_port(local)
+        child = await Child.start(
+            (*command, "--config", str(local.config.absolute()), "--port", str(port)),
+            environment=child_environment(os.environ, self._key),
+            # Where litellm.yaml lies: paths in it are relative to there.
+            directory=local.config.absolute().parent,
+            hide=self._key,
+            log=local.log,
+        )
+        self._status = replace(self._status, restarts=self._spawned)
+        self._spawned += 1
+        self._become("starting", "waiting for its first answer", pid=child.pid)
+        return child
+
+    async def _own_command(self, local: Local) -> tuple[str, ...]:
+        def progress(line: str) -> None:
+            self._become("installing", line)
+
+        python = await ensure_environment(local.environment, local.requirements, progress)
+        self._status = replace(self._status, version=installed_version(python))
+        return (str(python), str(SERVE))
+
+    def _usable_port(self, local: Local) -> int:
+        port = self._address[2]
+        if is_free(port):
+            return port
+        if local.port is not None:
+            raise CannotServe(
+                f"port {port} is taken by another program; end it, or choose another for LiteLLM"
+            )
+        self._url = f"http://{LOOPBACK}:{free_port()}"
+        self._address = _address(self._url)
+        return self._address[2]
+
+    async def _wait_until_up(self, child: Child, client: httpx.AsyncClient) -> None:
+        deadline = time.monotonic() + self._pace.start
+        ended = asyncio.create_task(child.ended())
+        try:
+            while (problem := await self._problem(client)) is not None:
+                if ended.done():
+                    raise CannotServe(_last_words(child))
+                if time.monotonic() > deadline:
+                    raise CannotServe(
+                        f"LiteLLM did not answer within {self._pace.start:.0f} s of its start"
+                        f" ({problem}){_quoted(child.lines)}"
+                    )
+                await asyncio.wait({ended}, timeout=self._pace.probe_while_starting)
+        finally:
+            ended.cancel()
+        child.forget_output()
+
+    async def _watch(self, client: httpx.AsyncClient, child: Child | None) -> None:
+        """Follow its health, for ever, or until a child of ours ended or went silent."""
+        ended = asyncio.create_task(child.ended()) if child else None
+        last_answer = time.monotonic()
+        missed = False
+        try:
+            while True:
+                problem = await self._problem(client)
+                if ended and child and ended.done():
+                    raise CannotServe(f"LiteLLM ended with code {child.code} while it was up")
+                if problem is None:
+                    last_answer = time.monotonic()
+                    self._become("up", "answers")
+                elif missed or child is None or self._status.state != "up":
+                    self._become("down", problem)
+                if child and time.monotonic() - last_answer > self._pace.silence:
+                    raise CannotServe(f"LiteLLM went silent ({problem})")
+                # One slow answer is a busy server: ask again at once before calling it down.
+                again = problem is not None and not missed and child is not None
+                missed = problem is not None
+                await self._pause(self._pace.probe_while_starting if again else None, ended)
+        finally:
+            if ended:
+                ended.cancel()
+
+    async def _pause(self, seconds: float | None, ended: asyncio.Task[int] | None) -> None:
+        nudged = asyncio.create_task(self._nudge.wait())
+        waited_for: set[asyncio.Task[int] | asyncio.Task[Literal[True]]] = {nudged}
+        if ended:
+            waited_for.add(ended)
+        try:
+            await asyncio.wait(
+                waited_for,
+                timeout=self._pace.probe if seconds is None else seconds,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+        finally:
+            nudged.cancel()
+        self._nudge.clear()
+
+    async def _problem(self, client: httpx.AsyncClient) -> str | None:
+        """Why it is not healthy; None if it is."""
+        # A gateway in front of somebody else's LiteLLM may ask for the key even here.
+        remote = isinstance(self._where, Remote)
+        headers = {"authorization": f"Bearer {self._key}"} if remote and self._key else {}
+        try:
+            answer = await client.get(f"{self._url}{HEALTH}", headers=headers)
+        except httpx.TimeoutException:
+            return f"{self._url} does not answer in time"
+        except httpx.HTTPError as failure:
+            return f"{self._url} cannot be reached: {str(failure) or type(failure).__name__}"
+        if answer.status_code == httpx.codes.OK:
+            return None
+        if answer.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+            return f"{self._url} refuses our key; check the key of LiteLLM in the config"
+        return f"{self._url}{HEALTH} answers {answer.status_code}; is a LiteLLM proxy there?"
+
+    def _become(self, state: State, detail: str, *, pid: int | None = -1) -> None:
+        old = self._status
+        changed = old.state != state
+        self._status = Status(
+            state=state,
+            since=time.time() if changed else old.since,
+            version=old.version,
+            detail=detail,
+            url=self._url,
+            pid=old.pid if pid == -1 else pid,
+            restarts=old.restarts,
+        )
+        if state == "up":
+            self._up.set()
+        else:
+            self._up.clear()
+        if changed or (state != "up" and old.detail != detail):
+            level = logging.WARNING if state == "down" and detail != "stopped" else logging.INFO
+            logger.log(
+                level, "litellm.%s url=%s pid=%s detail=%r", state, self._url, self._status.pid,
+                detail,
+            )  # fmt: skip
+
+
+def _agreed_key(local: Local, settings: LiteLLMYaml, made: str) -> str:
+    own = settings.master_key
+    if own and local.key and own != local.key:
+        raise ConfigError(
+            f"{settings.path}: its master_key differs from the key that our config holds for"
+            " LiteLLM; make them equal, or remove one of them"
+        )
+    return own or local.key or made
+
+
+def _last_words(child: Child) -> str:
+    return f"LiteLLM ended with code {child.code} before it was up{_quoted(child.lines)}"
+
+
+def _quoted(lines: list[str]) -> str:
+    """The end of what it said; a traceback's last line is the telling one."""
+    return ": " + " | ".join(line.strip()[:300] for line in lines[-3:]) if lines else ""
+
+
+def _address(url: str) -> tuple[str, str, int]:
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+    except (ValueError, KeyError):
+        parts, port = urlsplit(""), 0
+    if not parts.hostname or parts.username is not None:
+        raise ConfigError("LiteLLM's url must look like http://host:port, without user or password")
+    return (parts.scheme, parts.hostname, port)
+
+
+def _trust(url: str) -> ssl.SSLContext | bool:
+    """The system's authorities next to certifi's: a company's LiteLLM has a company's authority."""
+    if not url.startswith("https:"):
+        return False
+    context = httpx.create_ssl_context()
+    context.load_default_certs()
+    return context

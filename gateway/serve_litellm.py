@@ -1,0 +1,65 @@
+"""Serve LiteLLM's proxy on loopback until standard input ends.
+
+The one file that runs inside LiteLLM's own environment: standard library and litellm only.
+Our parent holds the other end of standard input, so we end with it, however it ends.
+"""
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+# Published with a stolen account in March 2026; they steal credentials (BerriAI/litellm 24518).
+MALICIOUS = ("1.82.7", "1.82.8")
+SECONDS_TO_END = 5.0
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--config", type=Path, required=True)
+    arguments.add_argument("--port", type=int, required=True)
+    options = arguments.parse_args()
+
+    if (installed := version("litellm")) in MALICIOUS:
+        sys.exit(f"litellm {installed} is a malicious release: delete this environment, now")
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    keep_prompts_out_of_the_log()
+
+    from litellm.proxy.proxy_cli import run_server
+
+    run_server.main(
+        args=[
+            *("--config", str(options.config)),
+            *("--host", "127.0.0.1"),
+            *("--port", str(options.port)),
+            *("--num_workers", "1"),
+        ],
+        prog_name="litellm",
+    )
+
+
+def keep_prompts_out_of_the_log() -> None:
+    """Let errors through and nothing else, whatever litellm.yaml asks for."""
+    # set_verbose prints whole prompts, some to standard output and some as DEBUG and INFO records;
+    # the banner and the access log go the same way.
+    logging.disable(logging.INFO)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def end_with_parent() -> None:
+    """Wait for standard input to end, then end ourselves."""
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+    # A stream that is still running would hold the server open.
+    time.sleep(SECONDS_TO_END)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

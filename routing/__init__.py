@@ -1,0 +1,1 @@
+"""What should happen to a request: pure values and functions, no traffic."""

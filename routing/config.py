@@ -1,0 +1,226 @@
+"""The settings: what may stand in config.yaml, and what it means."""
+
+import difflib
+import os
+import re
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+
+from routing import yaml_source
+from routing.errors import ConfigError
+from routing.providers import Address, Provider
+from routing.yaml_source import Place, Source
+
+DEFAULTS: Final = Path(__file__).with_name("defaults.yaml")
+
+
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"is not a regular expression: {error}") from error
+    return text
+
+
+def _address(value: object) -> Address:
+    if not isinstance(value, str):
+        raise ValueError("expected http://HOST[:PORT] or https://HOST[:PORT]")
+    return Address.parse(value)
+
+
+def _label(text: str) -> str:
+    if not re.fullmatch(r"[\x21-\x7e]{1,128}", text):
+        raise ValueError("expected 1 to 128 visible ASCII characters without spaces")
+    return text
+
+
+Pattern = Annotated[str, AfterValidator(_pattern)]
+Url = Annotated[Address, PlainValidator(_address)]
+Label = Annotated[str, AfterValidator(_label)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class UserRule(Settings):
+    header: str = "User-Agent"
+    pattern: Pattern
+    user: Label
+
+
+class Users(Settings):
+    default: Label = "default-dev"
+    rules: tuple[UserRule, ...] = ()
+
+
+class ProviderSettings(Settings):
+    hosts: tuple[str, ...] = ()
+    family: Literal["openai-chat", "anthropic", "gemini"] = "openai-chat"
+    api: Url | None = None
+    mount: Annotated[str, Field(pattern=r"^(/[\w.-]+)*$")] = ""
+    upstream: Url | None = None
+    subscription_hosts: tuple[str, ...] = ()
+
+
+class Ports(Settings):
+    shared: Port = 18800
+    first: Port = 18801
+    last: Port = 19799
+
+    @model_validator(mode="after")
+    def in_order(self) -> "Ports":
+        if self.first > self.last:
+            raise ValueError("`first` must not be greater than `last`")
+        return self
+
+
+class LiteLLM(Settings):
+    url: Url | None = None
+    config: Path | None = None
+    port: Port | None = None
+    key: SecretStr | None = None
+    models: Mapping[str, str] = {}
+    when_down: Literal["error", "direct"] = "error"
+    wait: Annotated[float, Field(ge=0, le=120)] = 20.0
+    forward_credentials: bool = False
+    log: Path | None = None
+
+    @model_validator(mode="after")
+    def one_place(self) -> "LiteLLM":
+        if self.url and self.config:
+            raise ValueError("`url` (it runs already) and `config` (we start it): keep one of them")
+        return self
+
+
+class Config(Settings):
+    backend: Literal["direct", "litellm"] = "direct"
+    users: Users = Users()
+    providers: Mapping[str, ProviderSettings] = {}
+    ports: Ports = Ports()
+    litellm: LiteLLM = LiteLLM()
+    upstream_ca: Path | None = None
+    idle_timeout: Annotated[int, Field(ge=30, le=86400)] = 3600
+
+    @model_validator(mode="after")
+    def somewhere_to_go(self) -> "Config":
+        if self.backend == "litellm" and not (self.litellm.url or self.litellm.config):
+            raise ValueError(
+                "`backend: litellm` needs `litellm.url` (it runs already)"
+                " or `litellm.config` (we start it from that file)"
+            )
+        return self
+
+    @cached_property
+    def provider_list(self) -> tuple[Provider, ...]:
+        return tuple(
+            Provider(
+                name=name,
+                hosts=tuple(host.lower() for host in settings.hosts),
+                family=settings.family,
+                api=settings.api,
+                mount=settings.mount,
+                upstream=settings.upstream,
+                subscription_hosts=tuple(host.lower() for host in settings.subscription_hosts),
+            )
+            for name, settings in self.providers.items()
+        )
+
+
+def load(path: Path | None, environ: Mapping[str, str] = os.environ) -> Config:
+    """The defaults and, over them, what the file says; a missing file says nothing."""
+    defaults = yaml_source.read(DEFAULTS, {})
+    if path is None or not path.exists():
+        return Config.model_validate(defaults.values)
+    return understand(yaml_source.read(path, environ), defaults)
+
+
+def understand(source: Source, defaults: Source) -> Config:
+    try:
+        config = Config.model_validate(_merged(source.values, defaults.values))
+    except ValidationError as error:
+        told = [_tell(source, detail) for detail in error.errors(include_url=False)]
+        raise ConfigError("\n".join(told)) from None
+    base = Path(source.name).parent
+    return config.model_copy(
+        update={
+            "upstream_ca": _beside(base, config.upstream_ca),
+            "litellm": config.litellm.model_copy(
+                update={
+                    "config": _beside(base, config.litellm.config),
+                    "log": _beside(base, config.litellm.log),
+                }
+            ),
+        }
+    )
+
+
+def _merged(values: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    """The user's rules come before ours; a provider of ours keeps what the user leaves out."""
+    merged = dict(values)
+    users, providers = values.get("users"), values.get("providers")
+    if users is None:
+        merged["users"] = defaults["users"]
+    elif isinstance(users, dict):
+        rules = users.get("rules", [])
+        if isinstance(rules, list):
+            merged["users"] = {**defaults["users"], **users}
+            merged["users"]["rules"] = [*rules, *defaults["users"]["rules"]]
+    if providers is None:
+        merged["providers"] = defaults["providers"]
+    elif isinstance(providers, dict):
+        merged["providers"] = dict(defaults["providers"])
+        for name, settings in providers.items():
+            known = defaults["providers"].get(name, {})
+            merged["providers"][name] = (
+                {**known, **settings} if isinstance(settings, dict) else settings
+            )
+    return merged
+
+
+def _tell(source: Source, detail: ErrorDetails) -> str:
+    """File, line, key and remedy; never the value, which may be a secret."""
+    place: Place = tuple(detail["loc"])
+    message = detail["msg"].removeprefix("Value error, ").rstrip(".")
+    if named := re.match(r"`(\w+)", message):  # a rule about several settings names one of them
+        place = (*place, named[1])
+    if detail["type"] == "extra_forbidden":
+        known = _keys_at(place[:-1])
+        close = difflib.get_close_matches(str(place[-1]), known, n=1)
+        meant = f"did you mean `{close[0]}`?" if close else f"known are {', '.join(known)}."
+        return source.complain(place, f"is not a setting; {meant}")
+    if detail["type"] == "missing":
+        return source.complain(place, "is missing. Add it.")
+    return source.complain(place, f"{message}.")
+
+
+def _keys_at(place: Place) -> list[str]:
+    """The settings that are known at a place."""
+    model: type[Settings] = Config
+    for step in place:
+        if step in model.model_fields:  # else a name or a number of the user's own
+            annotation = model.model_fields[str(step)].annotation
+            parts = (annotation, *getattr(annotation, "__args__", ()))
+            inner = (p for p in parts if isinstance(p, type) and issubclass(p, Settings))
+            model = next(inner, model)
+    return sorted(model.model_fields)
+
+
+def _beside(base: Path, path: Path | None) -> Path | None:
+    """A path in a file is meant from where that file lies."""
+    return base / path.expanduser() if path else None

@@ -1,0 +1,160 @@
+"""The decision: who asks, for which project, and where the request goes."""
+
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+from dialects import Call, Problem, recognise
+from routing.arrival import OwnPage, Refused, ToProvider, arrival_of
+from routing.config import Config
+from routing.facts import RequestFacts
+from routing.identity import Membership, User, project_of, user_of
+from routing.litellm_routes import litellm_path, mapped
+from routing.projects import Projects
+from routing.providers import Address, Provider
+from routing.subscription import is_subscription
+
+Backend = Literal["direct", "litellm"]
+
+BACKEND_DOWN: Final = "backend_down"
+
+
+@dataclass(frozen=True, slots=True)
+class LiteLLMNow:
+    """Where the LiteLLM proxy is, and whether it answers."""
+
+    address: Address
+    is_up: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What becomes of one request: answered by us (`page`, `problem`) or sent on."""
+
+    user: User
+    membership: Membership
+    backend: Backend
+    why: str
+    dialect: str = "openai-chat"
+    """In which errors of ours are told."""
+    provider: Provider | None = None
+    call: Call | None = None
+    target: Address | None = None
+    """Where it goes instead of where the client sent it; None keeps the client's."""
+    path: str | None = None
+    model: str | None = None
+    """The model to name in the body instead of the client's; None keeps the client's."""
+    page: str | None = None
+    problem: Problem | None = None
+
+    @property
+    def project(self) -> str | None:
+        return self.membership.project.path if self.membership.project else None
+
+    @property
+    def summary(self) -> dict[str, str | None]:
+        """Plain values, for a flow's metadata and for whoever asks."""
+        return {
+            "user_id": self.user.id,
+            "matched_pattern": self.user.matched_pattern,
+            "project": self.project,
+            "provider": self.provider.name if self.provider else None,
+            "dialect": self.call.dialect if self.call else None,
+            "operation": self.call.operation if self.call else None,
+            "backend": self.backend,
+            "why": self.why,
+        }
+
+
+def decide(
+    facts: RequestFacts, config: Config, projects: Projects, litellm: LiteLLMNow | None
+) -> Route:
+    user, membership = user_of(facts, config.users), project_of(facts, projects)
+    why = f"user: {user.why}; project: {membership.why}"
+    match arrival_of(facts, config.provider_list):
+        case OwnPage(path):
+            return Route(user, membership, config.backend, why, page=path)
+        case Refused(problem, dialect):
+            return Route(user, membership, "direct", why, dialect, problem=problem)
+        case ToProvider() as arrival:
+            call = call_of(facts, arrival)
+            dialect = call.dialect if call else arrival.provider.family
+            route = Route(user, membership, "direct", why, dialect, arrival.provider, call)
+            return _towards(route, facts, arrival, config, litellm)
+        case None:
+            return Route(user, membership, "direct", f"{why}; backend: no provider of ours")
+
+
+def call_of(facts: RequestFacts, arrival: ToProvider) -> Call | None:
+    call = recognise(facts.method, arrival.path, arrival.provider.family)
+    if call and facts.method == "GET" and call.operation == "generate":
+        return call if facts.wants_websocket else None
+    return call
+
+
+def _towards(
+    route: Route,
+    facts: RequestFacts,
+    arrival: ToProvider,
+    config: Config,
+    litellm: LiteLLMNow | None,
+) -> Route:
+    """The route with its backend and its target."""
+    if config.backend == "direct":
+        return _direct(route, arrival, "configured")
+    if route.call is None:
+        return _direct(route, arrival, "not a model call")
+    if is_subscription(facts, arrival.provider):
+        return _direct(route, arrival, "a login that only its provider understands")
+    settings = config.litellm
+    path = litellm_path(route.call, arrival.path, settings.models, settings.forward_credentials)
+    if path is None:
+        return _direct(route, arrival, "LiteLLM has no such route")
+    if facts.wants_websocket:
+        return _refused(route, _USE_HTTP)
+    if litellm is None or not litellm.is_up:
+        if settings.when_down == "direct":
+            return _direct(route, arrival, "LiteLLM is down")
+        return _refused(route, _down(litellm))
+    model = mapped(facts.model, settings.models) if facts.model else None
+    return replace(
+        route,
+        backend="litellm",
+        why=f"{route.why}; backend: litellm, configured",
+        target=litellm.address,
+        path=path,
+        model=model if model != facts.model else None,
+    )
+
+
+def _direct(route: Route, arrival: ToProvider, reason: str) -> Route:
+    provider = arrival.provider
+    target = provider.upstream or (provider.api if arrival.by_base_url else None)
+    why = f"{route.why}; backend: direct, {reason}"
+    return replace(route, why=why, target=target, path=arrival.path if target else None)
+
+
+def _refused(route: Route, problem: Problem) -> Route:
+    return replace(
+        route,
+        backend="litellm",
+        why=f"{route.why}; backend: litellm, {problem.code}",
+        problem=problem,
+    )
+
+
+# Codex falls back to HTTP at once on this status; others cost it seconds or break it.
+_USE_HTTP: Final = Problem(
+    426, "use_http", "LiteLLM is reached over HTTP, not over WebSocket. Use POST /v1/responses."
+)
+
+
+def _down(litellm: LiteLLMNow | None) -> Problem:
+    detail = f" ({litellm.detail})" if litellm and litellm.detail else ""
+    return Problem(
+        503,
+        BACKEND_DOWN,
+        f"The memory proxy's LiteLLM backend is not answering{detail}."
+        " See `memproxy status`; `litellm.when_down: direct` would call the provider instead.",
+        retry_after=5,
+    )

@@ -1,0 +1,44 @@
+"""What one request says about itself."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFacts:
+    """A request as it reached one of our listeners, before anything was changed."""
+
+    listener: int
+    """The port it came in at, which names the project."""
+    method: str
+    host: str
+    """Where the client wanted to go; a loopback host where it used us as a base URL."""
+    port: int
+    path: str
+    """With its query, as sent."""
+    headers: tuple[tuple[str, str], ...] = ()
+    directories: tuple[str, ...] = ()
+    """Working directories that the client itself declares, the most telling first."""
+    model: str | None = None
+    """The model that the body names, once it has been read."""
+
+    def header(self, name: str) -> str | None:
+        return next(self.values(name), None)
+
+    def values(self, name: str) -> Iterator[str]:
+        wanted = name.lower()
+        return (value for key, value in self.headers if key.lower() == wanted)
+
+    @property
+    def bare_path(self) -> str:
+        return self.path.partition("?")[0]
+
+    @property
+    def query_names(self) -> frozenset[str]:
+        query = self.path.partition("?")[2]
+        return frozenset(name for name, _ in parse_qsl(query, keep_blank_values=True))
+
+    @property
+    def wants_websocket(self) -> bool:
+        return (self.header("upgrade") or "").lower() == "websocket"

@@ -1,0 +1,44 @@
+"""Which headers are whose: ours stay with us, a client's credential stays with its provider."""
+
+from typing import Final
+from urllib.parse import unquote_plus
+
+USER: Final = "x-sm-user-id"
+PROJECT: Final = "x-memory-project"
+_OUR_PREFIX: Final = "x-memory-"
+
+# What proves who the client is, to its provider and to nobody else.
+CREDENTIALS: Final = frozenset(
+    {
+        "api-key",
+        "authorization",
+        "chatgpt-account-id",
+        "cookie",
+        "openai-organization",
+        "openai-project",
+        "x-api-key",
+        "x-goog-api-key",
+        "x-goog-user-project",
+    }
+)
+CREDENTIAL_QUERY: Final = frozenset({"key", "access_token"})
+
+
+def is_ours(name: str) -> bool:
+    lowered = name.lower()
+    return lowered == USER or lowered.startswith(_OUR_PREFIX)
+
+
+def is_credential(name: str) -> bool:
+    return name.lower() in CREDENTIALS
+
+
+def without_credentials(path: str) -> str:
+    """The path with its query, less the parameters that are keys; the rest byte for byte."""
+    bare, mark, query = path.partition("?")
+    kept = [
+        part
+        for part in query.split("&")
+        if unquote_plus(part.partition("=")[0]) not in CREDENTIAL_QUERY
+    ]
+    return f"{bare}?{'&'.join(kept)}" if mark and any(kept) else bare

@@ -1,0 +1,78 @@
+"""Who asks, and for which project."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from routing import headers
+from routing.config import Users
+from routing.facts import RequestFacts
+from routing.port_registry import Project
+from routing.projects import Projects
+
+_LABEL = re.compile(r"[\x21-\x7e]{1,128}")
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    id: str
+    matched_pattern: str | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """The project of a request; without one there is no memory, and `why` tells what was tried."""
+
+    project: Project | None
+    why: str
+
+
+def user_of(facts: RequestFacts, users: Users) -> User:
+    said = facts.header(headers.USER)
+    if said and _LABEL.fullmatch(said):
+        return User(said, None, f"the client said so in {headers.USER}")
+    for rule in users.rules:
+        if any(re.search(rule.pattern, value) for value in facts.values(rule.header)):
+            return User(rule.user, rule.pattern, f"{rule.header} matches {rule.pattern}")
+    return User(users.default, None, "no rule matches")
+
+
+def project_of(facts: RequestFacts, projects: Projects) -> Membership:
+    """The first that answers wins: the port, the header, the directory the client declares."""
+    tries: tuple[Callable[[], Membership | None], ...] = (
+        lambda: _by_port(facts, projects),
+        lambda: _by_header(facts, projects),
+        lambda: _by_directory(facts, projects),
+    )
+    return next(
+        (found for attempt in tries if (found := attempt())),
+        Membership(None, f"port {facts.listener} is shared and the client declares no directory"),
+    )
+
+
+def _by_port(facts: RequestFacts, projects: Projects) -> Membership | None:
+    project = projects.at_port(facts.listener)
+    return Membership(project, f"port {facts.listener}") if project else None
+
+
+def _by_header(facts: RequestFacts, projects: Projects) -> Membership | None:
+    said = facts.header(headers.PROJECT)
+    if not said:
+        return None
+    if PurePath(said).is_absolute():
+        project = projects.containing(said)
+    else:
+        project = projects.named(said)
+    told = "names" if project else "names no registered project:"
+    return Membership(project, f"{headers.PROJECT} {told} {said}")
+
+
+def _by_directory(facts: RequestFacts, projects: Projects) -> Membership | None:
+    for directory in facts.directories:
+        if project := projects.containing(directory):
+            return Membership(project, f"the client works in {directory}")
+    if facts.directories:
+        return Membership(None, f"{facts.directories[0]} lies in no registered project")
+    return None

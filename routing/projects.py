@@ -1,0 +1,25 @@
+"""The registered projects, as they were when last looked at."""
+
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from routing.port_registry import Project, project_around
+
+
+@dataclass(frozen=True, slots=True)
+class Projects:
+    """A snapshot to decide by."""
+
+    all: tuple[Project, ...] = ()
+
+    def at_port(self, port: int) -> Project | None:
+        return next((project for project in self.all if project.port == port), None)
+
+    def named(self, name: str) -> Project | None:
+        """The project whose directory has this name, if there is just one."""
+        found = [project for project in self.all if PurePath(project.path).name == name]
+        return found[0] if len(found) == 1 else None
+
+    def containing(self, directory: str) -> Project | None:
+        """The innermost project that a directory lies in."""
+        return project_around(directory, self.all)

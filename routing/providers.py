@@ -1,0 +1,75 @@
+"""Whose calls we look into, and where a base URL leads."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from urllib.parse import urlsplit
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    scheme: str
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, url: str) -> "Address":
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("expected http://HOST[:PORT] or https://HOST[:PORT]")
+        return cls(parts.scheme, parts.hostname, parts.port or default_port(parts.scheme))
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        shown = "" if self.port == default_port(self.scheme) else f":{self.port}"
+        return f"{self.scheme}://{host}{shown}"
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    name: str
+    hosts: tuple[str, ...]
+    """Names or patterns; `*` stands for any letters."""
+    family: str
+    """Its native dialect: what its errors and model lists look like."""
+    api: Address | None
+    """Where a base URL leads; None if each user has a host of their own."""
+    mount: str = ""
+    """The path below which its API lies, such as `/openai/v1`."""
+    upstream: Address | None = None
+    """A gateway that stands for the provider; its calls go there instead."""
+    subscription_hosts: tuple[str, ...] = ()
+    """Hosts that take a subscription's login and nothing else."""
+
+    def owns(self, host: str) -> bool:
+        return _matches(host, self.hosts)
+
+    def is_subscription_host(self, host: str) -> bool:
+        return _matches(host, self.subscription_hosts)
+
+    def mounted(self, path: str) -> str:
+        """A base URL's path as the provider expects it, whichever part of it the user gave."""
+        first, _, _ = self.mount.removeprefix("/").partition("/")
+        if not first or path.startswith((f"/{first}/", f"/{first}?")) or path == f"/{first}":
+            return path
+        root, version = _split_version(self.mount)
+        return root + path if re.match(r"/v\d", path) and version else self.mount + path
+
+
+def default_port(scheme: str) -> int:
+    return 443 if scheme == "https" else 80
+
+
+def provider_of(host: str, providers: Iterable[Provider]) -> Provider | None:
+    return next((provider for provider in providers if provider.owns(host)), None)
+
+
+def _split_version(mount: str) -> tuple[str, str]:
+    match = re.fullmatch(r"(.*?)(/v\d\w*)?", mount)
+    return (match[1], match[2] or "") if match else (mount, "")
+
+
+def _matches(host: str, patterns: Iterable[str]) -> bool:
+    lowered = host.lower().rstrip(".")
+    return any(fnmatchcase(lowered, pattern) for pattern in patterns)

@@ -1,0 +1,17 @@
+"""Logins that only their own provider understands."""
+
+from typing import Final
+
+from routing.facts import RequestFacts
+from routing.providers import Provider
+
+# Claude's OAuth tokens, and Google's.
+_LOGIN_TOKENS: Final = ("sk-ant-oat", "ya29.")
+
+
+def is_subscription(facts: RequestFacts, provider: Provider) -> bool:
+    """Whether a login pays for this request, not an API key: such a request always goes direct."""
+    if provider.is_subscription_host(facts.host) or facts.header("chatgpt-account-id"):
+        return True
+    scheme, _, token = (facts.header("authorization") or "").partition(" ")
+    return scheme.lower() == "bearer" and token.strip().startswith(_LOGIN_TOKENS)

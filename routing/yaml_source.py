@@ -1,0 +1,118 @@
+"""YAML that knows its lines and its environment variables."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from routing.errors import ConfigError
+
+Place = tuple[str | int, ...]
+
+_VARIABLE: Final = re.compile(r"\$\$|\$\{(?P<name>\w+)(?::-(?P<default>[^}]*))?\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file's values, and the line that each of them stands on."""
+
+    name: str
+    values: dict[str, Any]
+    lines: Mapping[Place, int]
+
+    def line_of(self, place: Place) -> int:
+        """The line of a place, or of the nearest thing around it that is in the file."""
+        while place and place not in self.lines:
+            place = place[:-1]
+        return self.lines.get(place, 1)
+
+    def complain(self, place: Place, problem: str) -> str:
+        key = ".".join(map(str, place))
+        return f"{self.name}:{self.line_of(place)}: {f'{key}: ' if key else ''}{problem}"
+
+
+def read(path: Path, environ: Mapping[str, str] = os.environ) -> Source:
+    """The file's settings; an empty file holds none. Raises ConfigError for everything else."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}).") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: is not UTF-8 text. Save it as UTF-8.") from error
+    return parse(text, str(path), environ)
+
+
+def parse(text: str, name: str, environ: Mapping[str, str] = os.environ) -> Source:
+    loader = yaml.SafeLoader(text)
+    try:
+        root = loader.get_single_node()
+        reader = _Reader(name, loader, environ)
+        values = reader.value(root, ()) if root is not None else {}
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 1
+        raise ConfigError(f"{name}:{line}: is not valid YAML: {error.problem}.") from error
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ConfigError(f"{name}:1: is not valid YAML: {error}") from error
+    finally:
+        loader.dispose()
+    if values is None:
+        values = {}
+    if not isinstance(values, dict):
+        raise ConfigError(f"{name}:1: must hold settings such as `backend: direct`.")
+    return Source(name, values, reader.lines)
+
+
+class _Reader:
+    """Turns YAML's nodes into values, noting the line of each."""
+
+    def __init__(self, name: str, loader: yaml.SafeLoader, environ: Mapping[str, str]) -> None:
+        self.name = name
+        self.loader = loader
+        self.environ = environ
+        self.lines: dict[Place, int] = {}
+
+    def value(self, node: yaml.Node, place: Place) -> Any:
+        self.lines[place] = node.start_mark.line + 1
+        if isinstance(node, yaml.MappingNode):
+            return self.mapping(node, place)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.value(item, (*place, i)) for i, item in enumerate(node.value)]
+        value = self.loader.construct_object(node)
+        return self.expanded(value, place) if isinstance(value, str) else value
+
+    def mapping(self, node: yaml.MappingNode, place: Place) -> dict[str, Any]:
+        self.loader.flatten_mapping(node)
+        values: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            key = str(key_node.value)
+            here = (*place, key)
+            line = key_node.start_mark.line + 1
+            if key in values:
+                raise ConfigError(
+                    f"{self.name}:{line}: {'.'.join(map(str, here))}: stands here a second time"
+                    f" (first on line {self.lines[here]}). Keep one of them."
+                )
+            values[key] = self.value(value_node, here)
+            self.lines[here] = line
+        return values
+
+    def expanded(self, text: str, place: Place) -> str:
+        def variable(match: re.Match[str]) -> str:
+            name, default = match["name"], match["default"]
+            if name is None:
+                return "$"
+            value = self.environ.get(name) or default
+            if value is None:
+                key = ".".join(map(str, place))
+                raise ConfigError(
+                    f"{self.name}:{self.lines[place]}: {key}: the environment variable {name} is"
+                    f" not set. Set it, or give a default: ${{{name}:-…}}."
+                )
+            return value
+
+        return _VARIABLE.sub(variable, text)

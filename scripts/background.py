@@ -1,0 +1,104 @@
+"""The running proxy, seen from outside: ask it, start it, end it."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from routing.errors import ProxyError
+from routing.paths import Places, private_directory
+
+ROOT = Path(__file__).resolve().parent.parent
+SECONDS_TO_START = 30.0
+SECONDS_TO_STOP = 10.0
+SECONDS_BETWEEN_LOOKS = 0.05
+LINES_SHOWN = 20
+
+# Never through a proxy, which may well be the one that we ask for.
+_open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
+
+
+class NotStarted(ProxyError):
+    """The user reads why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A proxy that is serving."""
+
+    pid: int
+    port: int
+
+
+def running(places: Places) -> Running | None:
+    """The proxy that serves this user, if one does."""
+    try:
+        info = json.loads(places.info_file.read_text())
+        found = Running(int(info["pid"]), int(info["port"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    health = health_at(found.port)
+    return found if health and health.get("pid") == found.pid else None
+
+
+def health_at(port: int) -> dict[str, Any] | None:
+    """What the proxy says of itself on this port; None where nothing of ours answers."""
+    try:
+        with _open(f"http://127.0.0.1:{port}/health", timeout=2) as answer:
+            health = json.load(answer)
+    except (OSError, ValueError):
+        return None
+    return health if isinstance(health, dict) and "listeners" in health else None
+
+
+def start(places: Places, port: int, arguments: list[str]) -> Running:
+    """Start the proxy in the background and wait until it can be used."""
+    private_directory(places.log_file.parent)
+    log = os.open(places.log_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        process = subprocess.Popen(
+            [str(ROOT / "scripts" / "run"), "--set", "memory_project=", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=Path.home(),
+            start_new_session=True,
+        )
+    finally:
+        os.close(log)
+    started = _wait(lambda: running(places) or process.poll() is not None, SECONDS_TO_START)
+    found = running(places)
+    if found is None:
+        said = "\n".join(places.log_file.read_text(errors="replace").splitlines()[-LINES_SHOWN:])
+        what = "ended at once" if started else f"was not ready after {SECONDS_TO_START:.0f} s"
+        raise NotStarted(f"The proxy {what} (port {port}). It said:\n{said}")
+    return found
+
+
+def stop(proxy: Running, places: Places) -> bool:
+    """End the proxy; whether it is gone."""
+    try:
+        os.kill(proxy.pid, signal.SIGTERM)
+    except ProcessLookupError:
+        return True
+    return _wait(lambda: running(places) is None, SECONDS_TO_STOP)
+
+
+def wait_for_listener(port: int, project: str, seconds: float) -> bool:
+    """Wait until the running proxy has taken a project up."""
+    return _wait(lambda: (health_at(port) or {}).get("project") == project, seconds)
+
+
+def _wait(until: Callable[[], object], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not until():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+    return True

@@ -1,0 +1,262 @@
+"""The `memproxy` command."""
+
+import json
+import logging
+import os
+import shlex
+import sys
+import time
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from certs import ensure_authority, tool_environment
+from routing import config as settings
+from routing.config import Config
+from routing.errors import ProxyError
+from routing.paths import Places, places
+from routing.port_registry import PortRegistry, Project, canonical
+from scripts import background
+
+SECONDS_FOR_A_LISTENER = 5.0
+
+
+class Desk:
+    """What every subcommand needs: where things lie, the settings, the registry."""
+
+    def __init__(self) -> None:
+        self.places: Places = places(os.environ)
+
+    def config(self) -> Config:
+        given = os.environ.get("MEMPROXY_CONFIG")
+        return settings.load(Path(given).expanduser() if given else self.places.config_file)
+
+    def registry(self) -> PortRegistry:
+        ports = self.config().ports
+        return PortRegistry(
+            self.places.registry_file,
+            first=ports.first,
+            last=ports.last,
+            reserved=frozenset({ports.shared}),
+        )
+
+    def project(self, registry: PortRegistry, directory: str) -> Project:
+        """The registered project that a directory lies in."""
+        if project := registry.project_containing(directory):
+            return project
+        raise ProxyError(
+            f"{canonical(directory)} lies in no registered project. Register it:"
+            f" memproxy add {shlex.quote(directory)}"
+        )
+
+    def ensure_running(self) -> background.Running:
+        if found := background.running(self.places):
+            return found
+        return background.start(self.places, self.config().ports.shared, [])
+
+
+class Friendly(click.Group):
+    """Turns our own errors into one line and an exit status."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ProxyError as error:
+            raise click.ClickException(str(error)) from error
+
+
+as_json = click.option("--json", "machine", is_flag=True, help="Print JSON for a program to read.")
+directory = click.argument("directory", default=".", type=click.Path(file_okay=False))
+
+
+@click.group(cls=Friendly, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="litellm-memory-proxy", message="%(version)s")
+@click.pass_context
+def main(ctx: click.Context) -> None:
+    """One memory per project for every AI coding tool.
+
+    All you have to know:  memproxy run -- claude
+    """
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    ctx.obj = Desk()
+
+
+@main.command(context_settings={"ignore_unknown_options": True})
+@click.option("--web", is_flag=True, help="With mitmweb's page, to look at the flows.")
+@click.option("--foreground", is_flag=True, help="Stay in this terminal; Ctrl-C ends the proxy.")
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+@click.pass_obj
+def up(desk: Desk, web: bool, foreground: bool, options: tuple[str, ...]) -> None:
+    """Start the proxy. OPTIONS are passed on to mitmdump or mitmweb."""
+    desk.config()  # a mistake in it is told here, not in a log file
+    arguments = [*(["--web"] if web else []), *options]
+    if found := background.running(desk.places):
+        click.echo(f"The proxy is already up (process {found.pid}, port {found.port}).")
+        return
+    if foreground:
+        _become([str(background.ROOT / "scripts" / "run"), "--set", "memory_project=", *arguments])
+    found = background.start(desk.places, desk.config().ports.shared, arguments)
+    click.echo(f"The proxy is up: http://127.0.0.1:{found.port} (process {found.pid}).")
+    if web:
+        click.echo(f"mitmweb's address and password are in {desk.places.log_file}.")
+
+
+@main.command()
+@click.pass_obj
+def down(desk: Desk) -> None:
+    """End the proxy."""
+    found = background.running(desk.places)
+    if found is None:
+        click.echo("The proxy is not up.")
+    elif background.stop(found, desk.places):
+        click.echo("The proxy has ended.")
+    else:
+        raise ProxyError(f"Process {found.pid} does not end. Try: kill -9 {found.pid}")
+
+
+@main.command()
+@as_json
+@click.option("--prune", is_flag=True, help="Forget projects whose directory is gone.")
+@click.pass_obj
+def projects(desk: Desk, machine: bool, prune: bool) -> None:
+    """List the registered projects and their ports."""
+    registry = desk.registry()
+    if prune:
+        for gone in registry.prune():
+            click.echo(f"Forgotten: {gone.path} (port {gone.port})", err=machine)
+    found = registry.projects()
+    if machine:
+        click.echo(json.dumps([{"path": p.path, "port": p.port, "since": p.since} for p in found]))
+        return
+    if not found:
+        click.echo("No project is registered. In a project's directory: memproxy add")
+    for project in found:
+        missing = "" if Path(project.path).is_dir() else "  (the directory is gone)"
+        click.echo(f"{project.port}  {project.path}{missing}")
+
+
+@main.command()
+@directory
+@click.pass_obj
+def add(desk: Desk, directory: str) -> None:
+    """Register a project: it gets a port of its own, for good."""
+    if not Path(directory).expanduser().is_dir():
+        raise ProxyError(f"{directory} is not a directory.")
+    port = desk.registry().get_or_allocate_port(directory)
+    click.echo(f"{port}  {canonical(directory)}")
+
+
+@main.command()
+@directory
+@click.pass_obj
+def remove(desk: Desk, directory: str) -> None:
+    """Forget a project; its port is closed, its files stay."""
+    released = desk.registry().release(directory)
+    if released is None:
+        raise ProxyError(f"{canonical(directory)} is not a registered project.")
+    click.echo(f"Forgotten: {released.path} (port {released.port})")
+
+
+@main.command()
+@as_json
+@click.pass_obj
+def status(desk: Desk, machine: bool) -> None:
+    """Say what is up. Exits with 1 if the proxy is not, or not wholly."""
+    found = background.running(desk.places)
+    health = background.health_at(found.port) if found else None
+    if machine:
+        click.echo(json.dumps(health or {"status": "down"}, indent=2))
+    else:
+        click.echo("\n".join(_told(health)))
+    sys.exit(0 if health and health["status"] == "ok" else 1)
+
+
+@main.command()
+@directory
+@click.option("--shared", is_flag=True, help="For the port that serves every project.")
+@click.option("--shell", type=click.Choice(["sh", "fish", "powershell"]), default="sh")
+@as_json
+@click.pass_obj
+def env(desk: Desk, directory: str, shared: bool, shell: str, machine: bool) -> None:
+    """Print the exports for a project's tools: eval "$(memproxy env)"."""
+    if shared:
+        port = desk.config().ports.shared
+    else:
+        port = desk.project(desk.registry(), directory).port
+    variables = tool_environment(port, ensure_authority(desk.places.ca_dir), os.environ)
+    if machine:
+        click.echo(json.dumps(variables, indent=2))
+        return
+    for name, value in variables.items():
+        click.echo(_export(shell, name, value))
+
+
+@main.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.pass_obj
+def run(desk: Desk, command: tuple[str, ...]) -> None:
+    """Start a tool so that its calls come through the proxy: memproxy run -- claude
+
+    Registers the current directory if it lies in no project yet, and starts the proxy if it is
+    not up.
+    """
+    registry = desk.registry()
+    here = str(Path.cwd())
+    project = registry.project_containing(here)
+    if project is None:
+        registry.get_or_allocate_port(here)
+        project = desk.project(registry, here)
+        click.echo(f"memproxy: {project.path} is now a project, port {project.port}.", err=True)
+    desk.ensure_running()
+    if not background.wait_for_listener(project.port, project.path, SECONDS_FOR_A_LISTENER):
+        raise ProxyError(
+            f"The proxy does not serve {project.path} on port {project.port}."
+            " `memproxy status` says why."
+        )
+    authority = ensure_authority(desk.places.ca_dir)
+    _become(list(command), tool_environment(project.port, authority, os.environ))
+
+
+def _become(command: list[str], variables: dict[str, str] | None = None) -> NoReturn:
+    """Let the tool take our place, so that signals, terminal and exit status are its own."""
+    try:
+        os.execvpe(command[0], command, {**os.environ, **(variables or {})})  # noqa: S606 - asked for
+    except OSError as error:
+        click.echo(f"memproxy: {command[0]} cannot be started: {error.strerror}.", err=True)
+        sys.exit(127 if isinstance(error, FileNotFoundError) else 126)
+
+
+def _export(shell: str, name: str, value: str) -> str:
+    if shell == "fish":
+        return f"set -gx {name} {shlex.quote(value)};"
+    if shell == "powershell":
+        return f"$env:{name} = '{value.replace("'", "''")}'"
+    return f"export {name}={shlex.quote(value)}"
+
+
+def _told(health: dict[str, Any] | None) -> list[str]:
+    if health is None:
+        return ["The proxy is not up. Start it: memproxy up"]
+    backend = health["backend"]
+    lines = [
+        f"proxy    {health['status']}, process {health['pid']}, up for {_age(health['since'])},"
+        f" version {health['version']}",
+        f"backend  {backend['name']}, {backend['state']}"
+        + (f", LiteLLM {backend['version']}" if backend.get("version") else "")
+        + (f", for {_age(backend['since'])}" if backend.get("since") else "")
+        + (f" ({backend['detail']})" if backend.get("detail") else ""),
+        f"config   {health['config'] or 'none, so the defaults count'}",
+    ]
+    for listener in health["listeners"]:
+        closed = "" if listener["listening"] else "  (closed)"
+        lines.append(f"{listener['port']}    {listener['project'] or 'shared port'}{closed}")
+    return [*lines, *(f"problem  {problem}" for problem in health["problems"])]
+
+
+def _age(since: float) -> str:
+    seconds = max(0, int(time.time() - since))
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"

@@ -1,0 +1,162 @@
+"""The real LiteLLM, in the environment that we make for it."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+
+from gateway.environment import ensure_environment, installed_version
+from gateway.litellm_proxy import LiteLLMProxy, Local, Pace
+from tests.fakes import Provider, Step
+
+pytestmark = pytest.mark.e2e
+
+ROOT = Path(__file__).parents[2]
+REQUIREMENTS = ROOT / "requirements" / "litellm.txt"
+READY = 90
+PROMPT = "the secret recipe of the blue pancake"
+
+
+def shared_environment() -> Path:
+    """Where the tests keep LiteLLM between runs."""
+    if named := os.environ.get("MEMPROXY_TEST_LITELLM_ENV"):
+        return Path(named)
+    cache = ROOT / ".cache"
+    cache.mkdir(exist_ok=True)
+    (cache / ".gitignore").write_text("*\n")
+    return cache / "litellm-env"
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    return tmp_path / "litellm.yaml"
+
+
+@asynccontextmanager
+async def serving(
+    config: Path, provider: Provider, log: Path | None = None
+) -> AsyncIterator[LiteLLMProxy]:
+    _write(config, provider)
+    proxy = LiteLLMProxy(Local(config, shared_environment(), REQUIREMENTS, log=log))
+    await proxy.start()
+    try:
+        assert await proxy.wait_ready(300), proxy.status
+        yield proxy
+    finally:
+        await proxy.stop()
+
+
+def _write(config: Path, provider: Provider) -> None:
+    parameters = {"model": "openai/m", "api_base": f"{provider.url}/v1", "api_key": "sk-upstream"}
+    models = [{"model_name": "m", "litellm_params": parameters}]
+    # As loud as a user can make it: prompts must stay out of the log all the same.
+    loud = {"set_verbose": True, "json_logs": True}
+    config.write_text(yaml.safe_dump({"model_list": models, "litellm_settings": loud}))
+
+
+async def ask(proxy: LiteLLMProxy, **more: object) -> httpx.Response:
+    async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
+        return await client.post(
+            f"{proxy.status.url}/v1/chat/completions",
+            headers={"authorization": f"Bearer {proxy.key}", "x-litellm-num-retries": "0"},
+            json={"model": "m", "messages": [{"role": "user", "content": PROMPT}], **more},
+        )
+
+
+async def test_it_serves_survives_a_kill_and_is_gone_after_stop(
+    config: Path, tmp_path: Path
+) -> None:
+    log = tmp_path / "litellm.log"
+    with Provider() as provider:
+        async with serving(config, provider, log) as proxy:
+            first = proxy.status
+            assert first.version is not None
+            assert (await ask(proxy)).status_code == 200
+            assert provider.requests[-1].path == "/v1/chat/completions"
+
+            provider.script(Step(status=429), Step(status=500))
+            assert (await ask(proxy)).status_code == 429
+            assert (await ask(proxy)).status_code == 500
+            assert len(provider.requests) == 3
+
+            os.kill(first.pid or 0, signal.SIGKILL)
+            proxy.report_failure()
+            deadline = time.monotonic() + READY
+            while proxy.status.pid in (first.pid, None) and time.monotonic() < deadline:
+                await asyncio.sleep(0.05)
+            assert await proxy.wait_ready(READY)
+            assert (proxy.status.restarts, proxy.status.url) == (1, first.url)
+            assert (await ask(proxy)).status_code == 200
+
+            last = proxy.status.pid
+            async with httpx.AsyncClient(trust_env=False) as client:
+                documentation = await client.get(f"{proxy.status.url}/docs")
+            assert documentation.status_code == 404
+            key = proxy.key or ""
+        with pytest.raises(ProcessLookupError):
+            os.kill(last or 0, 0)
+    said = _text(log)
+    assert PROMPT not in said
+    assert key not in said
+    assert "sk-upstream" not in said
+
+
+async def test_stop_does_not_wait_for_a_stream_that_never_ends(config: Path) -> None:
+    with Provider() as provider:
+        async with serving(config, provider) as proxy:
+            provider.always(Step(stall=True))
+            asking = asyncio.create_task(ask(proxy, stream=True))
+            await asyncio.to_thread(provider.wait_for, lambda: bool(provider.requests))
+            began = time.monotonic()
+        assert time.monotonic() - began < 8
+        with pytest.raises(httpx.HTTPError):
+            await asking
+
+
+async def test_a_litellm_yaml_that_only_litellm_refuses_is_told(config: Path) -> None:
+    with Provider() as provider:
+        _write(config, provider)
+        _append(config, "general_settings:\n  custom_auth: nowhere.at_all\n")
+        local = Local(config, shared_environment(), REQUIREMENTS)
+        proxy = LiteLLMProxy(local, pace=Pace(start=READY))
+        await proxy.start()
+        try:
+            deadline = time.monotonic() + READY
+            while proxy.status.state != "down" and time.monotonic() < deadline:
+                await asyncio.sleep(0.05)
+            assert "before it was up" in proxy.status.detail
+            assert "nowhere" in proxy.status.detail
+        finally:
+            await proxy.stop()
+
+
+async def test_it_ends_when_its_standard_input_does(config: Path) -> None:
+    said: list[str] = []
+    python = await ensure_environment(shared_environment(), REQUIREMENTS, said.append)
+    assert installed_version(python)
+    with Provider() as provider:
+        _write(config, provider)
+        process = await asyncio.create_subprocess_exec(
+            *(python, ROOT / "gateway" / "serve_litellm.py", "--config", config, "--port", "1"),
+            stdin=asyncio.subprocess.PIPE,
+            env={"LITELLM_LOCAL_MODEL_COST_MAP": "True", "PATH": os.environ["PATH"]},
+        )
+        assert process.stdin is not None
+        process.stdin.close()
+        assert await asyncio.wait_for(process.wait(), 8) != 0
+
+
+def _text(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
+
+
+def _append(path: Path, text: str) -> None:
+    with path.open("a") as file:
+        file.write(text)
