@@ -29,7 +29,8 @@ def facts_of(flow: http.HTTPFlow, seen: Seen | None = None) -> RequestFacts:
 
 
 def listener_of(flow: http.HTTPFlow) -> int:
-    return flow.client_conn.sockname[1] if flow.client_conn.sockname else 0
+    port: int = flow.client_conn.sockname[1]
+    return port
 
 
 def pairs_of(headers: http.Headers) -> tuple[tuple[str, str], ...]:

@@ -33,8 +33,8 @@ class LogCalls:
 
     def _log(self, flow: http.HTTPFlow, outcome: str) -> None:
         note = recorded(flow)
-        if not note:
-            return
+        if not note.get("provider"):
+            return  # a page of ours, or a request that passed by
         request = flow.request
         started, ended = request.timestamp_start, flow.response and flow.response.timestamp_end
         took = f" in {ended - started:.2f} s" if ended else ""

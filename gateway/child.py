@@ -22,10 +22,14 @@ class Child:
     def __init__(self, process: asyncio.subprocess.Process, hide: str, log: Path | None) -> None:
         self._process = process
         self._hide = hide
-        self._log = log
+        self._write = _opened(log)
         self._lines: deque[str] = deque(maxlen=LINES_KEPT)
         self._keeps_lines = True
-        self._listening = asyncio.create_task(self._listen(), name="litellm-output")
+        assert process.stdout is not None
+        assert process.stderr is not None
+        self._listening = asyncio.gather(
+            self._listen(process.stdout, is_log=False), self._listen(process.stderr, is_log=True)
+        )
 
     @classmethod
     async def start(
@@ -44,7 +48,7 @@ class Child:
             cwd=directory,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
+            stderr=asyncio.subprocess.PIPE,
             # Ctrl-C in our terminal is ours to handle: the child ends when we are done with it.
             start_new_session=True,
         )
@@ -66,7 +70,7 @@ class Child:
         return list(self._lines)
 
     def forget_output(self) -> None:
-        """It is up: from now on its output may hold what users said, and is not kept."""
+        """It is up: from now on its output may hold what users said, and is not remembered."""
         self._keeps_lines = False
         self._lines.clear()
 
@@ -93,20 +97,19 @@ class Child:
             self._listening.cancel()
         await self._process.wait()
 
-    async def _listen(self) -> None:
-        stream = self._process.stdout
-        assert stream is not None
-        write = _opened(self._log)
+    async def _listen(self, stream: asyncio.StreamReader, *, is_log: bool) -> None:
         rest = b""
         while chunk := await stream.read(CHUNK):
             *complete, rest = (rest + chunk).split(b"\n")
             # Without a line's end there is no knowing what to hide.
             rest = rest[-CHUNK:]
             for raw in complete:
-                self._hear(raw, write)
-        self._hear(rest, write)
+                self._hear(raw, is_log)
+        self._hear(rest, is_log)
 
-    def _hear(self, raw: bytes, write: Callable[[str], None] | None) -> None:
+    def _hear(self, raw: bytes, is_log: bool) -> None:
+        # Once it is up, standard output may hold prompts, and only a log that is wanted is kept.
+        write = self._write if is_log or self._keeps_lines else None
         if write is None and not self._keeps_lines:
             return
         line = hide_secrets(raw.decode(errors="replace").rstrip(), self._hide)

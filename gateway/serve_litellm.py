@@ -45,10 +45,9 @@ def main() -> None:
 
 def keep_prompts_out_of_the_log() -> None:
     """Let errors through and nothing else, whatever litellm.yaml asks for."""
-    # set_verbose prints whole prompts, some to standard output and some as DEBUG and INFO records;
-    # the banner and the access log go the same way.
+    # set_verbose logs whole prompts as DEBUG and INFO. It prints them too, but our parent keeps
+    # nothing of standard output once we are up.
     logging.disable(logging.INFO)
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def end_with_parent() -> None:
