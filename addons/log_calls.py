@@ -39,9 +39,9 @@ class LogCalls:
         started, ended = request.timestamp_start, flow.response and flow.response.timestamp_end
         took = f" in {ended - started:.2f} s" if ended else ""
         logger.info(
-            "call %s %s%s -> %s%s user=%s project=%s backend=%s",
+            "call %s %s %s -> %s%s user=%s project=%s backend=%s",
             request.method,
-            request.pretty_host,
+            note["provider"],
             request.path.partition("?")[0],
             outcome,
             took,

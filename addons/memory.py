@@ -16,6 +16,7 @@ from addons.pass_streams import PassStreams
 from addons.prune_flows import PruneFlows
 from addons.read_settings import ReadSettings
 from addons.reroute import Reroute
+from addons.retell import Retell
 from addons.run_backend import RunBackend
 from addons.tell_errors import TellErrors
 from addons.use_authority import UseAuthority
@@ -33,6 +34,7 @@ addons = [
     Reroute(_settings, _listeners, _backend),
     KeepCookies(),
     PassStreams(),
+    Retell(),
     TellErrors(_backend),
     LogCalls(),
     PruneFlows(),

@@ -1,20 +1,25 @@
-"""Pass answers on, chunk by chunk and unchanged, and keep a copy for whoever looks at the flow."""
+"""Pass answers on, chunk by chunk, and keep a copy for whoever looks at the flow."""
+
+from collections.abc import Callable
 
 from mitmproxy import http
 
-from addons.facts import recorded
+from addons.retell import change_of_stream, is_to_be_retold
 
 COPY_AT_MOST = 8 * 1024 * 1024
 
 
 class Copy:
-    """Hands every chunk on as it is. What it keeps is for mitmweb and for saved flows."""
+    """Hands every chunk on. What it keeps is for mitmweb and for saved flows."""
 
-    def __init__(self) -> None:
+    def __init__(self, change: Callable[[bytes], bytes] | None = None) -> None:
+        self.change = change
         self.chunks: list[bytes] = []
         self.size = 0
 
     def __call__(self, chunk: bytes) -> bytes:
+        if self.change:
+            chunk = self.change(chunk)
         self.size += len(chunk)
         if self.size <= COPY_AT_MOST:
             self.chunks.append(chunk)
@@ -36,7 +41,7 @@ class PassStreams:
         if response.raw_content is not None:
             return  # an answer of our own, here in full
         mark_the_end(flow.request, response)
-        response.stream = Copy()
+        response.stream = Copy(change_of_stream(flow))
 
     def response(self, flow: http.HTTPFlow) -> None:
         if flow.response and isinstance(flow.response.stream, Copy):
@@ -45,15 +50,6 @@ class PassStreams:
 
     def error(self, flow: http.HTTPFlow) -> None:
         self.response(flow)
-
-
-def is_to_be_retold(flow: http.HTTPFlow) -> bool:
-    """LiteLLM's errors are short, and told again in the client's dialect."""
-    return (
-        flow.response is not None
-        and flow.response.status_code >= 400
-        and recorded(flow).get("backend") == "litellm"
-    )
 
 
 def mark_the_end(request: http.Request, response: http.Response) -> None:

@@ -20,7 +20,8 @@ def litellm_path(call: Call, path: str, models: Mapping[str, str], keep_keys: bo
     """Where LiteLLM takes this call, or None if it has no such route. The query is kept."""
     bare, mark, query = (path if keep_keys else without_credentials(path)).partition("?")
     if call.operation == "models":
-        target: str | None = f"/v1/models/{quote(call.model)}" if call.model else "/v1/models"
+        named = f"/{quote(mapped(call.model, models))}" if call.model else ""
+        target: str | None = f"/v1/models{named}"
     elif call.dialect == "gemini":
         target = _gemini(call, bare, models)
     else:

@@ -1,0 +1,81 @@
+"""Tell the client in its own dialect what LiteLLM says in another."""
+
+import json
+from collections.abc import Callable
+from urllib.parse import parse_qs
+
+from mitmproxy import http
+
+from addons.facts import recorded
+from dialects import Problem, reshape_error, shape_error
+from dialects.gemini_answers import ArrayOfEvents, models_body
+
+KEY_REFUSED = Problem(
+    403,
+    "backend_key_refused",
+    "LiteLLM refused the memory proxy's key: check `litellm.key` in its config.",
+)
+_REFUSALS = frozenset({"no_db_connection", "auth_error", "token_not_found_in_db"})
+"""What LiteLLM calls it when the key that we sent is not one of its own."""
+
+
+class Retell:
+    """LiteLLM's errors are in OpenAI's shape or a web framework's; its models are OpenAI's."""
+
+    def response(self, flow: http.HTTPFlow) -> None:
+        response = flow.response
+        if response is None or not is_to_be_retold(flow):
+            return
+        body = response.get_content(strict=False) or b""
+        if response.status_code < 400:
+            put(response, models_body(body))
+            return
+        dialect = recorded(flow)["errors_in"]
+        if is_key_refused(body):
+            # Told as it is, the client would take its own key for the culprit.
+            response.status_code = KEY_REFUSED.status
+            put(response, shape_error(dialect, KEY_REFUSED))
+        else:
+            put(response, reshape_error(dialect, response.status_code, body))
+        wait = response.headers.get("llm_provider-retry-after")
+        if wait and "retry-after" not in response.headers:
+            response.headers["retry-after"] = wait  # LiteLLM renames what the provider said
+
+
+def is_to_be_retold(flow: http.HTTPFlow) -> bool:
+    """Whether the answer is a short one that has to be read before it is passed on."""
+    note = recorded(flow)
+    if flow.response is None or note.get("backend") != "litellm":
+        return False
+    lists_models = (note["dialect"], note["operation"]) == ("gemini", "models")
+    return flow.response.status_code >= 400 or lists_models
+
+
+def change_of_stream(flow: http.HTTPFlow) -> Callable[[bytes], bytes] | None:
+    """LiteLLM streams events to Gemini's clients, also to those that read a JSON array."""
+    note, response = recorded(flow), flow.response
+    if response is None or note.get("backend") != "litellm" or note["dialect"] != "gemini":
+        return None
+    path, _, query = flow.request.path.partition("?")
+    wants_events = parse_qs(query).get("alt") == ["sse"]
+    if wants_events or not path.endswith(":streamGenerateContent"):
+        return None
+    if not response.headers.get("content-type", "").startswith("text/event-stream"):
+        return None
+    response.headers["content-type"] = "application/json; charset=UTF-8"
+    return ArrayOfEvents()
+
+
+def put(response: http.Response, body: bytes | None) -> None:
+    """Another body; None keeps the one that is there."""
+    if body is not None:
+        response.headers.pop("content-encoding", None)
+        response.headers["content-type"] = "application/json"
+        response.content = body
+
+
+def is_key_refused(body: bytes) -> bool:
+    try:
+        return json.loads(body)["error"]["type"] in _REFUSALS
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return False
