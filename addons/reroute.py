@@ -78,8 +78,8 @@ class Reroute:
         return not named or (route.backend == "litellm" and bool(self.settings.now.litellm.models))
 
     async def _apply(self, flow: http.HTTPFlow, facts: RequestFacts, route: Route) -> None:
-        if route.backend == "litellm" and not route.page:
-            await self.backend.settle()
+        if route.call and (route.backend == "litellm" or route.is_fallback):
+            await self.backend.settle(may_wait=not route.is_fallback)
             route = self._decide(facts)
         record(flow, route)
         if route.page:

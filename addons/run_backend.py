@@ -41,8 +41,8 @@ class RunBackend:
         if self.proxy is None:
             return None
         status = self.proxy.status
-        is_up = status.state == "up" and self._is_reachable
-        return LiteLLMNow(Address(*self.proxy.address), is_up, status.detail)
+        state = status.state if self._is_reachable else "down"
+        return LiteLLMNow(Address(*self.proxy.address), state)
 
     @property
     def key(self) -> str | None:
@@ -79,14 +79,15 @@ class RunBackend:
         if self.proxy:
             self._in_background(self.proxy.stop())
         self.proxy, self._made_for = (self._proxy(wanted) if wanted else None), wanted
+        self._is_reachable, self._tried_at = True, 0.0
         if self.proxy:
             self._in_background(self.proxy.start())
 
-    async def settle(self) -> None:
+    async def settle(self, *, may_wait: bool) -> None:
         """Wait for a proxy that is starting, and make sure that one that was up still is."""
         if self.proxy is None:
             return
-        if self.proxy.status.state in ("installing", "starting"):
+        if may_wait and self.proxy.status.state == "starting":
             await self.proxy.wait_ready(self.settings.now.litellm.wait)
         if self.proxy.status.state == "up" and time.monotonic() - self._tried_at > TRUSTED_FOR:
             self._is_reachable = await can_connect(Address(*self.proxy.address))

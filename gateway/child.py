@@ -108,8 +108,8 @@ class Child:
         self._hear(rest, is_log)
 
     def _hear(self, raw: bytes, is_log: bool) -> None:
-        # Once it is up, standard output may hold prompts, and only a log that is wanted is kept.
-        write = self._write if is_log or self._keeps_lines else None
+        # Standard output is a banner at first and may hold prompts later: none of it is logged.
+        write = self._write if is_log else None
         if write is None and not self._keeps_lines:
             return
         line = hide_secrets(raw.decode(errors="replace").rstrip(), self._hide)

@@ -18,8 +18,9 @@ from gateway.child import Child
 from gateway.child_environment import child_environment
 from gateway.environment import ensure_environment, installed_version
 from gateway.litellm_yaml import LiteLLMYaml, read_litellm_yaml
-from gateway.ports import LOOPBACK, free_port, is_free
+from gateway.ports import LOOPBACK, free_port
 from routing.errors import ConfigError, ProxyError
+from routing.free_port import is_free
 
 logger = logging.getLogger("memory_proxy")
 
@@ -315,7 +316,9 @@ class LiteLLMProxy:
             self._up.set()
         else:
             self._up.clear()
-        if changed or (state != "up" and old.detail != detail):
+        # An installer says something for every package.
+        is_news = old.detail != detail and state not in ("up", "installing")
+        if changed or is_news:
             level = logging.WARNING if state == "down" and detail != "stopped" else logging.INFO
             logger.log(
                 level, "litellm.%s url=%s pid=%s detail=%r", state, self._url, self._status.pid,

@@ -23,8 +23,7 @@ class LiteLLMNow:
     """Where the LiteLLM proxy is, and whether it answers."""
 
     address: Address
-    is_up: bool
-    detail: str = ""
+    state: Literal["installing", "starting", "up", "down"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +45,8 @@ class Route:
     """The model to name in the body instead of the client's; None keeps the client's."""
     page: str | None = None
     problem: Problem | None = None
+    is_fallback: bool = False
+    """Direct only because LiteLLM is not up."""
 
     @property
     def project(self) -> str | None:
@@ -112,10 +113,10 @@ def _towards(
         return _direct(route, arrival, "LiteLLM has no such route")
     if facts.wants_websocket:
         return _refused(route, _USE_HTTP)
-    if litellm is None or not litellm.is_up:
+    if litellm is None or litellm.state != "up":
         if settings.when_down == "direct":
-            return _direct(route, arrival, "LiteLLM is down")
-        return _refused(route, _down(litellm))
+            return replace(_direct(route, arrival, "LiteLLM is not up"), is_fallback=True)
+        return _refused(route, _NOT_UP[litellm.state if litellm else "down"])
     model = mapped(facts.model, settings.models) if facts.model else None
     return replace(
         route,
@@ -149,12 +150,14 @@ _USE_HTTP: Final = Problem(
 )
 
 
-def _down(litellm: LiteLLMNow | None) -> Problem:
-    detail = f" ({litellm.detail})" if litellm and litellm.detail else ""
-    return Problem(
-        503,
-        BACKEND_DOWN,
-        f"The memory proxy's LiteLLM backend is not answering{detail}."
-        " See `memproxy status`; `litellm.when_down: direct` would call the provider instead.",
-        retry_after=5,
-    )
+def _not_up(told: str, retry_after: int) -> Problem:
+    """What went wrong exactly may name files of this machine; the user asks for it there."""
+    message = f"The memory proxy's LiteLLM backend {told}. `memproxy status` tells more."
+    return Problem(503, BACKEND_DOWN, message, retry_after)
+
+
+_NOT_UP: Final = {
+    "installing": _not_up("is being installed, which takes a minute or two, once", 15),
+    "starting": _not_up("is starting", 5),
+    "down": _not_up("is not answering", 5),
+}

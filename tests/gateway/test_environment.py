@@ -1,6 +1,7 @@
 import asyncio
 import hashlib
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -183,6 +184,27 @@ async def test_an_interrupted_install_ends_its_installer(
         await making
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+@pytest.mark.parametrize("version", ["1.82.7", "1.82.8"])
+def test_a_malicious_litellm_is_never_imported(tmp_path: Path, version: str) -> None:
+    about = tmp_path / f"litellm-{version}.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: litellm\nVersion: {version}\n")
+    (tmp_path / "litellm").mkdir()
+    (tmp_path / "litellm" / "__init__.py").write_text("print('imported')")
+    refused = subprocess.run(
+        (sys.executable, "gateway/serve_litellm.py", "--config", "unused", "--port", "1"),
+        cwd=Path(__file__).parents[2],
+        env={"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert refused.returncode == 1
+    assert refused.stdout == ""
+    assert refused.stderr.count("\n") == 1
+    assert f"litellm {version} is a malicious release" in refused.stderr
 
 
 def _wait_for_number(path: Path) -> int:

@@ -12,8 +12,10 @@ import httpx
 import pytest
 import yaml
 
+from gateway.child_environment import child_environment
 from gateway.environment import ensure_environment, installed_version
-from gateway.litellm_proxy import LiteLLMProxy, Local, Pace
+from gateway.litellm_proxy import LiteLLMProxy, Local, Pace, Remote
+from gateway.ports import free_port
 from tests.fakes import Provider, Step
 
 pytestmark = pytest.mark.e2e
@@ -109,6 +111,7 @@ async def test_it_serves_survives_a_kill_and_is_gone_after_stop(
         with pytest.raises(ProcessLookupError):
             os.kill(last or 0, 0)
     said = _text(log)
+    assert "RateLimitError" in said
     assert PROMPT not in said
     assert key not in said
     assert "sk-upstream" not in said
@@ -150,13 +153,27 @@ async def test_it_ends_when_its_standard_input_does(config: Path) -> None:
     with Provider() as provider:
         _write(config, provider)
         process = await asyncio.create_subprocess_exec(
-            *(python, ROOT / "gateway" / "serve_litellm.py", "--config", config, "--port", "1"),
+            *(python, ROOT / "gateway" / "serve_litellm.py"),
+            *("--config", config, "--port", str(port := free_port())),
             stdin=asyncio.subprocess.PIPE,
-            env={"LITELLM_LOCAL_MODEL_COST_MAP": "True", "PATH": os.environ["PATH"]},
+            env=child_environment(os.environ, "sk-master"),
         )
-        assert process.stdin is not None
-        process.stdin.close()
-        assert await asyncio.wait_for(process.wait(), 8) != 0
+        async with running_at(port):
+            assert process.stdin is not None
+            process.stdin.close()
+            await asyncio.wait_for(process.wait(), 8)
+
+
+@asynccontextmanager
+async def running_at(port: int) -> AsyncIterator[None]:
+    elsewhere = LiteLLMProxy(Remote(f"http://127.0.0.1:{port}"), pace=Pace(probe=0.2))
+    await elsewhere.start()
+    try:
+        assert await elsewhere.wait_ready(READY)
+        yield
+        await until(lambda: elsewhere.status.state == "down")
+    finally:
+        await elsewhere.stop()
 
 
 def _text(path: Path) -> str:
