@@ -42,8 +42,12 @@ def headers_from(pairs: tuple[tuple[str, str], ...]) -> http.Headers:
 
 
 def record(flow: http.HTTPFlow, route: Route) -> None:
-    """Plain values only: anything else makes saving the flow fail."""
-    flow.metadata[RECORD] = {**route.summary, "errors_in": route.dialect}
+    """Plain values and clean text only: anything else makes saving the flow fail."""
+    values = {**route.summary, "errors_in": route.dialect}
+    flow.metadata[RECORD] = {
+        key: value and value.encode("utf-8", "backslashreplace").decode()
+        for key, value in values.items()
+    }
 
 
 def recorded(flow: http.HTTPFlow) -> dict[str, Any]:

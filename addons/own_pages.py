@@ -63,7 +63,9 @@ def tell(dialect: str, problem: Problem) -> http.Response:
 
 
 def as_json(status: int, value: object) -> http.Response:
-    body = json.dumps(value, indent=2, ensure_ascii=False).encode() + b"\n"
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    # A file's name need not be text; written as an escape it is JSON all the same.
+    body = text.encode("utf-8", "backslashreplace") + b"\n"
     return http.Response.make(status, body, {"content-type": "application/json"})
 
 

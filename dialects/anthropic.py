@@ -8,9 +8,12 @@ from dialects.text import system_texts
 
 NAME: Final = "anthropic"
 
+# OpenAI's Assistants have messages too, below /v1/threads.
+_ROOT: Final = r"(?:/[\w.-]+)*/v1"
+
 CALLS: Final[tuple[tuple[str, re.Pattern[str], Literal["generate", "count_tokens"]], ...]] = (
-    ("POST", re.compile(r"(?:/\w+)*/messages"), "generate"),
-    ("POST", re.compile(r"(?:/\w+)*/messages/count_tokens"), "count_tokens"),
+    ("POST", re.compile(_ROOT + r"/messages"), "generate"),
+    ("POST", re.compile(_ROOT + r"/messages/count_tokens"), "count_tokens"),
 )
 
 _ERROR_TYPES: Final = {
@@ -32,7 +35,13 @@ def shape_error(status: int, code: str, message: str) -> dict[str, Any]:
 
 
 def is_error(body: Mapping[str, Any]) -> bool:
-    return body.get("type") == "error" and isinstance(body.get("error"), dict)
+    error = body.get("error")
+    return (
+        body.get("type") == "error"
+        and isinstance(error, dict)
+        and isinstance(error.get("type"), str)
+        and isinstance(error.get("message"), str)
+    )
 
 
 def environment_texts(body: Mapping[str, Any]) -> Iterator[str]:

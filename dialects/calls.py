@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import unquote
 
 from dialects.formats import FORMATS
 
@@ -35,7 +36,12 @@ def recognise(method: str, path: str, family: str) -> Call | None:
     for dialect in FORMATS.values():
         for call_method, pattern, operation in dialect.CALLS:
             if method == call_method and (match := pattern.fullmatch(bare)):
-                return Call(dialect.NAME, operation, match.groupdict().get("model"))
+                return Call(dialect.NAME, operation, _model(match))
     if method == "GET" and (match := _MODEL_LISTS.fullmatch(bare)):
-        return Call(family, "models", match["model"])
+        return Call(family, "models", _model(match))
     return None
+
+
+def _model(match: re.Match[str]) -> str | None:
+    quoted = match.groupdict().get("model")
+    return unquote(quoted) if quoted else None

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Final
 
 from dialects.formats import FORMATS
 
@@ -25,34 +25,42 @@ def shape_error(dialect: str, problem: Problem) -> bytes:
 def reshape_error(dialect: str, status: int, body: bytes) -> bytes | None:
     """A backend's error body in the client's dialect; None if it already is."""
     try:
-        parsed = json.loads(body)
-    except ValueError:
+        parsed = json.loads(body, parse_constant=_refuse)
+    except (ValueError, RecursionError):
         parsed = None
     if isinstance(parsed, dict) and FORMATS[dialect].is_error(parsed):
         return None
-    message, code = _told(parsed) or (f"The backend answered {status} without saying why.", None)
-    return shape_error(dialect, Problem(status, code or "backend_error", message))
+    told = _told(parsed, "")
+    message = told.message or f"The backend answered {status} without saying why."
+    return shape_error(dialect, Problem(status, told.code or "backend_error", message))
 
 
-def _told(parsed: object) -> tuple[str, str | None] | None:
-    """Message and code out of any of the shapes that servers use: error, detail or message."""
-    if not isinstance(parsed, dict):
-        return None
-    error = parsed.get("error", parsed.get("detail", parsed))
-    if isinstance(error, list):
-        return _validation_errors(error)
-    if isinstance(error, dict):
-        code = error.get("code") or error.get("type")
-        message = error.get("message", error.get("error"))
-        return (message, str(code) if code else None) if isinstance(message, str) else None
-    return (error, None) if isinstance(error, str) else None
+@dataclass(frozen=True, slots=True)
+class _Told:
+    message: str
+    code: str
 
 
-def _validation_errors(errors: list[Any]) -> tuple[str, str | None] | None:
-    """What a FastAPI server answers to a request that it cannot read."""
-    told = [
-        f"{'.'.join(map(str, e.get('loc', ())))}: {e['msg']}"
-        for e in errors
-        if isinstance(e, dict) and isinstance(e.get("msg"), str)
-    ]
-    return ("; ".join(told), "invalid_request") if told else None
+def _told(value: object, code: str, depth: int = 0) -> _Told:
+    """Message and code out of any of the shapes that servers use, which nest at will."""
+    if isinstance(value, str):
+        return _Told(value, code)
+    if isinstance(value, dict) and depth < _DEEPEST:
+        code = str(value.get("code") or value.get("type") or code)
+        place = value.get("loc")  # a web framework's complaint about a part of the request
+        where = ".".join(map(str, place)) + ": " if isinstance(place, list) else ""
+        for key in ("error", "detail", "message", "msg"):
+            told = _told(value.get(key), code, depth + 1)
+            if told.message:
+                return _Told(where + told.message, told.code)
+    if isinstance(value, list) and depth < _DEEPEST:
+        parts = [told for item in value if (told := _told(item, code, depth + 1)).message]
+        return _Told("; ".join(part.message for part in parts), parts[0].code if parts else code)
+    return _Told("", code)
+
+
+_DEEPEST: Final = 8
+
+
+def _refuse(constant: str) -> object:
+    raise ValueError(f"{constant} is not JSON")

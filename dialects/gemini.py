@@ -30,6 +30,7 @@ _STATUSES: Final = {
 }
 
 _SESSION: Final = "<session_context>"
+_FILES: Final = "<loaded_context>"
 
 
 def shape_error(status: int, code: str, message: str) -> dict[str, Any]:
@@ -39,20 +40,24 @@ def shape_error(status: int, code: str, message: str) -> dict[str, Any]:
 
 def is_error(body: Mapping[str, Any]) -> bool:
     error = body.get("error")
-    return isinstance(error, dict) and isinstance(error.get("status"), str)
+    return (
+        isinstance(error, dict)
+        and isinstance(error.get("status"), str)
+        and isinstance(error.get("message"), str)
+    )
 
 
 def environment_texts(body: Mapping[str, Any]) -> Iterator[str]:
     """Text that the client, not the person or a tool, has put in.
 
-    Gemini CLI opens the conversation with its session context; a subagent has it in the system
-    instruction.
+    Gemini CLI opens the conversation with its session context. A subagent has it in the system
+    instruction, which then goes on with the text of the project's own files.
     """
     inner = body.get("request")
     request = inner if isinstance(inner, dict) else body
-    system = request.get("systemInstruction") or request.get("system_instruction")
-    if isinstance(system, dict):
-        yield from texts_of(system.get("parts"))
     contents = request.get("contents")
     if isinstance(contents, list) and contents and isinstance(contents[0], dict):
         yield from (t for t in texts_of(contents[0].get("parts")) if t.startswith(_SESSION))
+    system = request.get("systemInstruction") or request.get("system_instruction")
+    if isinstance(system, dict):
+        yield from (text.partition(_FILES)[0] for text in texts_of(system.get("parts")))

@@ -9,7 +9,7 @@ from dialects.text import system_texts
 NAME: Final = "openai-chat"
 
 # Azure names the deployment, its word for the model, in the path.
-_ROOT: Final = r"(?:/openai/deployments/(?P<model>[^/]+)|(?:/\w+)*)"
+_ROOT: Final = r"(?:/openai/deployments/(?P<model>[^/]+)|(?:/[\w.-]+)*)"
 
 CALLS: Final[tuple[tuple[str, re.Pattern[str], Literal["generate", "embeddings"]], ...]] = (
     ("POST", re.compile(_ROOT + r"/chat/completions"), "generate"),
@@ -31,7 +31,12 @@ def shape_error(status: int, code: str, message: str) -> dict[str, Any]:
 
 def is_error(body: Mapping[str, Any]) -> bool:
     error = body.get("error")
-    return isinstance(error, dict) and "message" in error and "type" not in body
+    return (
+        isinstance(error, dict)
+        and isinstance(error.get("message"), str)
+        and "type" in error
+        and "type" not in body
+    )
 
 
 def environment_texts(body: Mapping[str, Any]) -> Iterator[str]:

@@ -13,9 +13,9 @@ CODEX_METADATA: Final = "x-codex-turn-metadata"
 
 _BLOCKS: Final = (
     re.compile(r"^ - Primary working directory: (?P<path>.+)$", re.M),  # Claude Code
-    re.compile(r"^<env>\n\s*Working directory: (?P<path>.+)$", re.M),  # OpenCode, older Claude Code
+    re.compile(r"^<env>\n[ \t]*Working directory: (?P<path>.+)$", re.M),  # OpenCode
     re.compile(r"^\* Current working directory: (?P<path>.+)$", re.M),  # Copilot CLI
-    re.compile(r"^\s*<cwd>(?P<path>[^<\n]+)</cwd>", re.M),  # Codex
+    re.compile(r"^[ \t]*<cwd>(?P<path>[^<\n]+)</cwd>", re.M),  # Codex
     re.compile(r"^- \*\*Workspace Directories:\*\*\n(?P<paths>(?: +- .+\n?)+)", re.M),  # Gemini CLI
 )
 
@@ -39,13 +39,14 @@ def declared_in_body(body: Mapping[str, Any], environment: Iterable[str]) -> tup
     if declared := declared_in_metadata(metadata if isinstance(metadata, str) else ""):
         return declared
     for text in environment:
-        for block in _BLOCKS:
-            if match := block.search(text):
-                return _paths(match)
+        found = [match for block in _BLOCKS if (match := block.search(text))]
+        if found:
+            # Behind its own block a client quotes files, which may hold anything.
+            return _paths(min(found, key=lambda match: match.start()))
     return ()
 
 
 def _paths(match: re.Match[str]) -> tuple[str, ...]:
     found = match.groupdict()
-    lines = (found.get("paths") or found.get("path") or "").splitlines()
-    return tuple(line.strip().removeprefix("- ") for line in lines)
+    lines = (found.get("paths") or found.get("path") or "").split("\n")
+    return tuple(path for line in lines if (path := line.strip().removeprefix("- ")))

@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from dialects import Problem
-from routing.facts import RequestFacts
+from routing.facts import RequestFacts, shown
 from routing.providers import Provider, provider_of
 
 MAGIC_HOST: Final = "memory.proxy"
@@ -52,7 +52,7 @@ def arrival_of(facts: RequestFacts, providers: Sequence[Provider]) -> Arrival:
         return ToProvider(provider, facts.path, by_base_url=False) if provider else None
     if origin := _foreign_page(facts):
         return Refused(
-            Problem(403, "foreign_origin", f"A page of {origin} may not use this proxy."),
+            Problem(403, "foreign_origin", f"A page of {shown(origin)} may not use this proxy."),
             "openai-chat",
         )
     if facts.bare_path in OWN_PAGES:
@@ -62,12 +62,12 @@ def arrival_of(facts: RequestFacts, providers: Sequence[Provider]) -> Arrival:
 
 def is_for_us(facts: RequestFacts) -> bool:
     """Told by port and loopback host, never by path alone: those belong to everyone."""
-    if facts.host == MAGIC_HOST:
-        return True
-    return facts.port == facts.listener and is_loopback(facts.host)
+    host = facts.host.lower().rstrip(".")
+    return host == MAGIC_HOST or (facts.port == facts.listener and is_loopback(host))
 
 
 def is_loopback(host: str) -> bool:
+    host = host.lower()
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
@@ -117,10 +117,15 @@ def _foreign_page(facts: RequestFacts) -> str | None:
     origin = facts.header("origin")
     if not origin:
         return None
-    parts = urlsplit(origin)
-    if parts.scheme not in ("http", "https") or is_loopback(parts.hostname or ""):
+    scheme, separator, _ = origin.partition("://")
+    if separator and scheme.lower() not in ("http", "https"):
         return None  # editors and desktop programs have origins with schemes of their own
-    return origin
+    try:
+        host = urlsplit(origin).hostname
+    except ValueError:
+        host = None
+    # A page in a sandbox says "null".
+    return None if host and is_loopback(host) else origin
 
 
 def _unknown_path(facts: RequestFacts, named: dict[str, Provider]) -> Problem:
@@ -128,9 +133,9 @@ def _unknown_path(facts: RequestFacts, named: dict[str, Provider]) -> Problem:
     return Problem(
         404,
         "unknown_path",
-        f"{facts.bare_path} is no model API that this proxy knows. Begin the path with a provider"
-        f" ({prefixes}), or use /v1/chat/completions, /v1/responses, /v1/messages, /v1/models,"
-        " /v1/embeddings or /v1beta/models/….",
+        f"{shown(facts.bare_path)} is no model API that this proxy knows. Begin the path with a"
+        f" provider ({prefixes}), or use /v1/chat/completions, /v1/responses, /v1/messages,"
+        " /v1/models, /v1/embeddings or /v1beta/models/….",
     )
 
 

@@ -25,6 +25,14 @@ from routing.errors import ConfigError
 from routing.providers import Address, Provider
 from routing.yaml_source import Place, Source
 
+_EXPECTED: Final = {
+    "missing": "is missing. Add it.",
+    "model_type": "expected settings below it, one `name: value` a line.",
+    "mapping_type": "expected settings below it, one `name: value` a line.",
+    "dict_type": "expected settings below it, one `name: value` a line.",
+    "tuple_type": "expected a list, such as [one, another].",
+}
+
 DEFAULTS: Final = Path(__file__).with_name("defaults.yaml")
 
 
@@ -37,9 +45,14 @@ def _pattern(text: str) -> str:
 
 
 def _address(value: object) -> Address:
-    if not isinstance(value, str):
-        raise ValueError("expected http://HOST[:PORT] or https://HOST[:PORT]")
-    return Address.parse(value)
+    return Address.parse(value if isinstance(value, str) else "")
+
+
+def _expanded(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise ValueError("begins with a home directory that does not exist") from error
 
 
 def _label(text: str) -> str:
@@ -51,11 +64,20 @@ def _label(text: str) -> str:
 Pattern = Annotated[str, AfterValidator(_pattern)]
 Url = Annotated[Address, PlainValidator(_address)]
 Label = Annotated[str, AfterValidator(_label)]
+File = Annotated[Path, AfterValidator(_expanded)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def empty_means_default(cls, values: Any) -> Any:
+        """`litellm:` with nothing behind it says nothing."""
+        if not isinstance(values, dict):
+            return values
+        return {k: v for k, v in values.items() if v is not None or k not in cls.model_fields}
 
 
 class UserRule(Settings):
@@ -92,14 +114,14 @@ class Ports(Settings):
 
 class LiteLLM(Settings):
     url: Url | None = None
-    config: Path | None = None
+    config: File | None = None
     port: Port | None = None
     key: SecretStr | None = None
     models: Mapping[str, str] = {}
     when_down: Literal["error", "direct"] = "error"
     wait: Annotated[float, Field(ge=0, le=120)] = 20.0
     forward_credentials: bool = False
-    log: Path | None = None
+    log: File | None = None
 
     @model_validator(mode="after")
     def one_place(self) -> "LiteLLM":
@@ -114,7 +136,7 @@ class Config(Settings):
     providers: Mapping[str, ProviderSettings] = {}
     ports: Ports = Ports()
     litellm: LiteLLM = LiteLLM()
-    upstream_ca: Path | None = None
+    upstream_ca: File | None = None
     idle_timeout: Annotated[int, Field(ge=30, le=86400)] = 3600
 
     @model_validator(mode="after")
@@ -177,7 +199,7 @@ def _merged(values: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
     if users is None:
         merged["users"] = defaults["users"]
     elif isinstance(users, dict):
-        rules = users.get("rules", [])
+        rules = users.get("rules") or []
         if isinstance(rules, list):
             merged["users"] = {**defaults["users"], **users}
             merged["users"]["rules"] = [*rules, *defaults["users"]["rules"]]
@@ -187,9 +209,8 @@ def _merged(values: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
         merged["providers"] = dict(defaults["providers"])
         for name, settings in providers.items():
             known = defaults["providers"].get(name, {})
-            merged["providers"][name] = (
-                {**known, **settings} if isinstance(settings, dict) else settings
-            )
+            is_mapping = settings is None or isinstance(settings, dict)
+            merged["providers"][name] = {**known, **(settings or {})} if is_mapping else settings
     return merged
 
 
@@ -204,8 +225,8 @@ def _tell(source: Source, detail: ErrorDetails) -> str:
         close = difflib.get_close_matches(str(place[-1]), known, n=1)
         meant = f"did you mean `{close[0]}`?" if close else f"known are {', '.join(known)}."
         return source.complain(place, f"is not a setting; {meant}")
-    if detail["type"] == "missing":
-        return source.complain(place, "is missing. Add it.")
+    if expected := _EXPECTED.get(detail["type"]):
+        return source.complain(place, expected)
     return source.complain(place, f"{message}.")
 
 
@@ -223,4 +244,4 @@ def _keys_at(place: Place) -> list[str]:
 
 def _beside(base: Path, path: Path | None) -> Path | None:
     """A path in a file is meant from where that file lies."""
-    return base / path.expanduser() if path else None
+    return base / path if path else None

@@ -105,7 +105,9 @@ def _towards(
         return _direct(route, arrival, "configured")
     if route.call is None:
         return _direct(route, arrival, "not a model call")
-    if is_subscription(facts, arrival.provider):
+    api = arrival.provider.api
+    host = api.host if arrival.by_base_url and api else facts.host
+    if is_subscription(facts, arrival.provider, host):
         return _direct(route, arrival, "a login that only its provider understands")
     settings = config.litellm
     path = litellm_path(route.call, arrival.path, settings.models, settings.forward_credentials)

@@ -42,3 +42,9 @@ class RequestFacts:
     @property
     def wants_websocket(self) -> bool:
         return (self.header("upgrade") or "").lower() == "websocket"
+
+
+def shown(text: str, longest: int = 200) -> str:
+    """What a client sent, fit for a log line, a header or a page: printable and short."""
+    safe = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text[:longest])
+    return safe + ("…" if len(text) > longest else "")

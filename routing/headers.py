@@ -14,14 +14,18 @@ CREDENTIALS: Final = frozenset(
         "authorization",
         "chatgpt-account-id",
         "cookie",
+        "ocp-apim-subscription-key",
         "openai-organization",
         "openai-project",
+        "proxy-authorization",
         "x-api-key",
         "x-goog-api-key",
         "x-goog-user-project",
     }
 )
-CREDENTIAL_QUERY: Final = frozenset({"key", "access_token"})
+CREDENTIAL_QUERY: Final = frozenset(
+    {"access_token", "api-key", "key", "oauth_token", "subscription-key"}
+)
 
 
 def is_ours(name: str) -> bool:
@@ -35,10 +39,9 @@ def is_credential(name: str) -> bool:
 
 def without_credentials(path: str) -> str:
     """The path with its query, less the parameters that are keys; the rest byte for byte."""
-    bare, mark, query = path.partition("?")
-    kept = [
-        part
-        for part in query.split("&")
-        if unquote_plus(part.partition("=")[0]) not in CREDENTIAL_QUERY
-    ]
-    return f"{bare}?{'&'.join(kept)}" if mark and any(kept) else bare
+    bare, _, query = path.partition("?")
+    parts = query.split("&")
+    kept = [p for p in parts if unquote_plus(p.partition("=")[0]) not in CREDENTIAL_QUERY]
+    if len(kept) == len(parts):
+        return path
+    return f"{bare}?{'&'.join(kept)}" if kept else bare

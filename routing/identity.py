@@ -7,7 +7,7 @@ from pathlib import PurePath
 
 from routing import headers
 from routing.config import Users
-from routing.facts import RequestFacts
+from routing.facts import RequestFacts, shown
 from routing.port_registry import Project
 from routing.projects import Projects
 
@@ -62,17 +62,19 @@ def _by_header(facts: RequestFacts, projects: Projects) -> Membership | None:
     if not said:
         return None
     if PurePath(said).is_absolute():
-        project = projects.containing(said)
+        found = [project for project in [projects.containing(said)] if project]
     else:
-        project = projects.named(said)
-    told = "names" if project else "names no registered project:"
-    return Membership(project, f"{headers.PROJECT} {told} {said}")
+        found = projects.named(said)
+    if len(found) == 1:
+        return Membership(found[0], f"{headers.PROJECT} names {shown(said)}")
+    what = "more than one" if found else "no registered"
+    return Membership(None, f"{headers.PROJECT} names {what} project: {shown(said)}")
 
 
 def _by_directory(facts: RequestFacts, projects: Projects) -> Membership | None:
     for directory in facts.directories:
         if project := projects.containing(directory):
-            return Membership(project, f"the client works in {directory}")
+            return Membership(project, f"the client works in {shown(directory)}")
     if facts.directories:
-        return Membership(None, f"{facts.directories[0]} lies in no registered project")
+        return Membership(None, f"{shown(facts.directories[0])} lies in no registered project")
     return None

@@ -11,6 +11,8 @@ from routing.decide import Route
 # LiteLLM books a call's cost to the end user that this header names.
 LITELLM_END_USER: Final = "x-litellm-end-user-id"
 LITELLM_KEY: Final = "x-litellm-api-key"
+_LITELLMS: Final = (LITELLM_END_USER, "x-litellm-customer-id", LITELLM_KEY)
+"""A client may not book its calls to somebody else."""
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -27,7 +29,7 @@ def to_litellm(
         for pair in pairs
         if not headers.is_ours(pair[0])
         and (forward_credentials or not headers.is_credential(pair[0]))
-        and pair[0].lower() not in (LITELLM_END_USER, LITELLM_KEY)
+        and pair[0].lower() not in _LITELLMS
     )
     return kept + _labels(route) + _key(key, forward_credentials)
 

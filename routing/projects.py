@@ -15,10 +15,9 @@ class Projects:
     def at_port(self, port: int) -> Project | None:
         return next((project for project in self.all if project.port == port), None)
 
-    def named(self, name: str) -> Project | None:
-        """The project whose directory has this name, if there is just one."""
-        found = [project for project in self.all if PurePath(project.path).name == name]
-        return found[0] if len(found) == 1 else None
+    def named(self, name: str) -> list[Project]:
+        """The projects whose directory has this name."""
+        return [project for project in self.all if PurePath(project.path).name == name]
 
     def containing(self, directory: str) -> Project | None:
         """The innermost project that a directory lies in."""

@@ -4,7 +4,13 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from urllib.parse import urlsplit
+from typing import Final
+
+_URL: Final = re.compile(
+    r"(?P<scheme>(?i:https?))://(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[\w.-]+))"
+    r"(?::(?P<port>\d{1,5}))?/?",
+    re.ASCII,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,10 +21,13 @@ class Address:
 
     @classmethod
     def parse(cls, url: str) -> "Address":
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("expected http://HOST[:PORT] or https://HOST[:PORT]")
-        return cls(parts.scheme, parts.hostname, parts.port or default_port(parts.scheme))
+        match = _URL.fullmatch(url)
+        port = int(match["port"]) if match and match["port"] else None
+        if match is None or port == 0 or (port or 0) > 65535:
+            # Never the value: it may hold a password.
+            raise ValueError("expected http://HOST[:PORT] or https://HOST[:PORT], and no more")
+        scheme, host = match["scheme"].lower(), (match["v6"] or match["host"]).lower()
+        return cls(scheme, host, port or default_port(scheme))
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -51,7 +60,7 @@ class Provider:
     def mounted(self, path: str) -> str:
         """A base URL's path as the provider expects it, whichever part of it the user gave."""
         first, _, _ = self.mount.removeprefix("/").partition("/")
-        if not first or path.startswith((f"/{first}/", f"/{first}?")) or path == f"/{first}":
+        if not first or re.match(rf"/(upload/v\d|{re.escape(first)}(/|\?|$))", path):
             return path
         root, version = _split_version(self.mount)
         return root + path if re.match(r"/v\d", path) and version else self.mount + path

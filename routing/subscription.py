@@ -9,9 +9,9 @@ from routing.providers import Provider
 _LOGIN_TOKENS: Final = ("sk-ant-oat", "ya29.")
 
 
-def is_subscription(facts: RequestFacts, provider: Provider) -> bool:
-    """Whether a login pays for this request, not an API key: such a request always goes direct."""
-    if provider.is_subscription_host(facts.host) or facts.header("chatgpt-account-id"):
+def is_subscription(facts: RequestFacts, provider: Provider, host: str) -> bool:
+    """Whether a login pays for a request to this host, not an API key: it always goes direct."""
+    if provider.is_subscription_host(host) or facts.header("chatgpt-account-id"):
         return True
     scheme, _, token = (facts.header("authorization") or "").partition(" ")
     return scheme.lower() == "bearer" and token.strip().startswith(_LOGIN_TOKENS)

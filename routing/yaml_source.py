@@ -13,6 +13,7 @@ from routing.errors import ConfigError
 
 Place = tuple[str | int, ...]
 
+_MERGE: Final = "tag:yaml.org,2002:merge"
 _VARIABLE: Final = re.compile(r"\$\$|\$\{(?P<name>\w+)(?::-(?P<default>[^}]*))?\}")
 
 
@@ -47,19 +48,20 @@ def read(path: Path, environ: Mapping[str, str] = os.environ) -> Source:
 
 
 def parse(text: str, name: str, environ: Mapping[str, str] = os.environ) -> Source:
-    loader = yaml.SafeLoader(text)
     try:
+        loader = yaml.SafeLoader(text)
         root = loader.get_single_node()
         reader = _Reader(name, loader, environ)
         values = reader.value(root, ()) if root is not None else {}
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
-        raise ConfigError(f"{name}:{line}: is not valid YAML: {error.problem}.") from error
-    except (yaml.YAMLError, RecursionError) as error:
-        raise ConfigError(f"{name}:1: is not valid YAML: {error}") from error
-    finally:
-        loader.dispose()
+        # What YAML quotes may be a secret.
+        problem = re.sub(r"'[^']{4,}'", "'…'", error.problem or "it cannot be read")
+        raise ConfigError(f"{name}:{line}: is not valid YAML: {problem}.") from None
+    except (yaml.reader.ReaderError, RecursionError) as error:
+        reason = getattr(error, "reason", "it is nested too deeply")
+        raise ConfigError(f"{name}:1: is not valid YAML: {reason}.") from None
     if values is None:
         values = {}
     if not isinstance(values, dict):
@@ -82,21 +84,34 @@ class _Reader:
             return self.mapping(node, place)
         if isinstance(node, yaml.SequenceNode):
             return [self.value(item, (*place, i)) for i, item in enumerate(node.value)]
-        value = self.loader.construct_object(node)
+        try:
+            value = self.loader.construct_object(node)
+        except (ValueError, KeyError, AttributeError, TypeError):
+            kind = node.tag.rpartition(":")[2]
+            raise ConfigError(
+                f"{self.name}:{self.lines[place]}: {'.'.join(map(str, place))}: looks like a {kind}"
+                " and is none. Put it in quotes."
+            ) from None
         return self.expanded(value, place) if isinstance(value, str) else value
 
     def mapping(self, node: yaml.MappingNode, place: Place) -> dict[str, Any]:
-        self.loader.flatten_mapping(node)
+        own = [pair for pair in node.value if pair[0].tag != _MERGE]
+        self.loader.flatten_mapping(node)  # puts what is merged before what is the mapping's own
+        merged = node.value[: len(node.value) - len(own)]
         values: dict[str, Any] = {}
-        for key_node, value_node in node.value:
+        for key_node, value_node in merged:
+            values[str(key_node.value)] = self.value(value_node, (*place, str(key_node.value)))
+        here_already: set[str] = set()
+        for key_node, value_node in own:
             key = str(key_node.value)
             here = (*place, key)
             line = key_node.start_mark.line + 1
-            if key in values:
+            if key in here_already:
                 raise ConfigError(
                     f"{self.name}:{line}: {'.'.join(map(str, here))}: stands here a second time"
                     f" (first on line {self.lines[here]}). Keep one of them."
                 )
+            here_already.add(key)
             values[key] = self.value(value_node, here)
             self.lines[here] = line
         return values

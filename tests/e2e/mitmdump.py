@@ -57,7 +57,9 @@ class Mitmdump:
     def configure(self, config: str) -> None:
         """Write the settings; a running proxy takes them over by itself."""
         last = self.shared_port + PORTS_IN_A_BLOCK - 1
-        ports = f"ports: {{shared: {self.shared_port}, first: {self.shared_port + 1}, last: {last}}}"
+        ports = (
+            f"ports: {{shared: {self.shared_port}, first: {self.shared_port + 1}, last: {last}}}"
+        )
         new = self.config_file.with_suffix(".new")
         new.write_text(f"{ports}\n{config}")
         new.replace(self.config_file)

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import random
 import socket
 import socketserver
 import ssl
@@ -20,7 +19,7 @@ from cryptography import x509
 from tests.e2e.mitmdump import Mitmdump
 from tests.fakes import Authority, Provider, Step
 
-SECONDS = 10.0
+SECONDS = 5.0
 STRANGER = "stranger.example"
 OWN_PROTOCOL = "acme/1"
 SETTINGS = """
@@ -30,7 +29,7 @@ providers:
   anthropic: {{upstream: 'http://127.0.0.1:{uploads}'}}
   openai: {{upstream: 'http://127.0.0.1:{uploads}'}}
 """
-NOISE = random.Random(7).randbytes(200_000)
+NOISE = os.urandom(200_000)
 
 
 class Uploads:
@@ -187,15 +186,6 @@ def test_what_is_not_tls_passes_a_tunnel_both_ways(scene: Scene, sent: bytes) ->
     assert received == sent
 
 
-def test_what_only_begins_like_tls_passes_a_tunnel_too(scene: Scene) -> None:
-    sent = b"\x16\x03\x01\x00\x05" + NOISE[:5]
-
-    with origin(echo) as port, tunnel(scene.proxy, "127.0.0.1", port) as line:
-        line.sendall(sent)
-
-        assert exactly(len(sent), line) == sent
-
-
 def test_a_server_that_speaks_first_is_heard(scene: Scene) -> None:
     greeting = b"220 mail.example ESMTP\r\n"
 
@@ -204,17 +194,6 @@ def test_a_server_that_speaks_first_is_heard(scene: Scene) -> None:
         tunnel(scene.proxy, "127.0.0.1", port) as line,
     ):
         assert exactly(len(greeting), line) == greeting
-
-
-def test_a_client_that_has_said_all_still_gets_the_answer(scene: Scene) -> None:
-    def answer_at_the_end(line: socket.socket) -> None:
-        line.sendall(everything_from(line)[::-1])
-
-    with origin(answer_at_the_end) as port, tunnel(scene.proxy, "127.0.0.1", port) as line:
-        line.sendall(NOISE[:9])
-        line.shutdown(socket.SHUT_WR)
-
-        assert everything_from(line) == NOISE[:9][::-1]
 
 
 def test_a_plain_request_for_a_stranger_passes_unchanged(
@@ -349,7 +328,7 @@ def everything_from(line: socket.socket | ssl.SSLSocket) -> bytes:
 def listening_addresses(pid: int) -> set[tuple[str, int]]:
     """Where a process listens, as Linux tells it."""
     listen = "0A"
-    mine = {os.readlink(handle) for handle in Path(f"/proc/{pid}/fd").iterdir()}
+    mine = {str(handle.readlink()) for handle in Path(f"/proc/{pid}/fd").iterdir()}
     found = set()
     for table in ("tcp", "tcp6"):
         for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
