@@ -9,7 +9,7 @@ from dialects.text import system_texts
 NAME: Final = "anthropic"
 
 # OpenAI's Assistants have messages too, below /v1/threads.
-_ROOT: Final = r"(?:/[\w.-]+)*/v1"
+_ROOT: Final = r"(?!.*/threads/)(?:/[\w.-]+)*"
 
 CALLS: Final[tuple[tuple[str, re.Pattern[str], Literal["generate", "count_tokens"]], ...]] = (
     ("POST", re.compile(_ROOT + r"/messages"), "generate"),

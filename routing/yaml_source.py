@@ -89,8 +89,8 @@ class _Reader:
         except (ValueError, KeyError, AttributeError, TypeError):
             kind = node.tag.rpartition(":")[2]
             raise ConfigError(
-                f"{self.name}:{self.lines[place]}: {'.'.join(map(str, place))}: looks like a {kind}"
-                " and is none. Put it in quotes."
+                f"{self.name}:{self.lines[place]}: {'.'.join(map(str, place))}: is written as {kind}"
+                " but is none. Put it in quotes."
             ) from None
         return self.expanded(value, place) if isinstance(value, str) else value
 
@@ -101,17 +101,17 @@ class _Reader:
         values: dict[str, Any] = {}
         for key_node, value_node in merged:
             values[str(key_node.value)] = self.value(value_node, (*place, str(key_node.value)))
-        here_already: set[str] = set()
+        seen: set[str] = set()
         for key_node, value_node in own:
             key = str(key_node.value)
             here = (*place, key)
             line = key_node.start_mark.line + 1
-            if key in here_already:
+            if key in seen:
                 raise ConfigError(
                     f"{self.name}:{line}: {'.'.join(map(str, here))}: stands here a second time"
                     f" (first on line {self.lines[here]}). Keep one of them."
                 )
-            here_already.add(key)
+            seen.add(key)
             values[key] = self.value(value_node, here)
             self.lines[here] = line
         return values

@@ -95,7 +95,7 @@ def test_every_captured_request_has_its_row() -> None:
         ),
         pytest.param("/v1/my-gw/chat/completions", GENERATE["chat"], id="chat below a hyphen"),
         pytest.param("/gw.v2/v1/chat/completions", GENERATE["chat"], id="chat below a dot"),
-        pytest.param("/v1/my-gw/messages", GENERATE["anthropic"], id="messages below a hyphen"),
+        pytest.param("/my-gw/v1/messages", GENERATE["anthropic"], id="messages below a hyphen"),
         pytest.param("/v1/embeddings", Call("openai-chat", "embeddings"), id="embeddings"),
         pytest.param("/v1/responses", GENERATE["responses"], id="responses"),
         pytest.param("/openai/responses?api-version=x", GENERATE["responses"], id="azure responses"),
@@ -203,3 +203,9 @@ def test_a_list_of_models_has_no_body_to_wait_for() -> None:
 
     assert call is not None
     assert not call.has_body
+
+
+def test_a_quoted_model_is_named_as_it_is_meant() -> None:
+    path = "/openai/deployments/my%20gpt/chat/completions"
+
+    assert recognise("POST", path, "openai-chat") == Call("openai-chat", "generate", "my gpt")

@@ -137,6 +137,7 @@ def test_of_a_real_body_only_the_model_changes(name: str) -> None:
         pytest.param('{"x":{"model":"a"}}', '{"x":{"model":"a"}}', id="deeper down"),
         pytest.param('{"x":"\\"model\\":\\"a\\""}', '{"x":"\\"model\\":\\"a\\""}', id="in a text"),
         pytest.param('{"model":null}', '{"model":null}', id="null"),
+        pytest.param('{"model":0}', '{"model":0}', id="a number for a name"),
         pytest.param('{"model":{"a":1}}', '{"model":{"a":1}}', id="an object"),
         pytest.param('{"Model":"a"}', '{"Model":"a"}', id="another case"),
         pytest.param("{}", "{}", id="no model"),

@@ -4,9 +4,32 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
+from tests.e2e.litellm_environment import litellm_environment
+from tests.e2e.litellm_scene import (
+    MASTER_KEY,
+    Scene,
+    Witness,
+    at,
+    block,
+    litellm_proxy,
+    straight_to,
+    wait_until_up,
+)
 from tests.e2e.mitmdump import Mitmdump, upstreams
 from tests.fakes import Provider
+
+__all__ = ["litellm_environment"]
+
+MORE_MODELS = """
+model_list:
+  - model_name: llama
+    litellm_params: {model: groq/llama-3.3-70b, api_key: os.environ/GROQ_API_KEY}
+  - model_name: text-embedding-3-small
+    litellm_params: {model: openai/text-embedding-3-small, api_key: os.environ/OPENAI_API_KEY}
+litellm_settings: {callbacks: [witness.note_calls]}
+"""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -42,3 +65,30 @@ def provider(session_provider: Provider) -> Provider:
 def direct(session_proxy: Mitmdump, provider: Provider) -> Mitmdump:
     """A proxy with the default backend, in front of the scripted provider."""
     return session_proxy
+
+
+@pytest.fixture(scope="session")
+def session_scene(
+    litellm_environment: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Scene]:
+    """The two files of docs/backends.md, and a little more, in front of scripted providers."""
+    with Provider() as upstream, Provider() as origin:
+        models, more = at(upstream, block("litellm.yaml")), at(upstream, MORE_MODELS)
+        models["model_list"] += more["model_list"]
+        models["litellm_settings"] = more["litellm_settings"]
+        config = yaml.safe_load(block("config.yaml")) | straight_to(origin)
+        config["litellm"] |= {"key": MASTER_KEY, "wait": 100}
+        config["litellm"]["models"] |= {"llama-*": "llama", "gpt-exactly-this": "claude"}
+        directory = tmp_path_factory.mktemp("litellm")
+        proxy = litellm_proxy(directory, litellm_environment, config, models)
+        witness = Witness(proxy.home)
+        with proxy:
+            wait_until_up(proxy)
+            yield Scene(proxy, upstream, origin, witness)
+
+
+@pytest.fixture
+def scene(session_scene: Scene) -> Scene:
+    """A proxy with LiteLLM as its backend, with nothing seen and nothing planned."""
+    session_scene.reset()
+    return session_scene
