@@ -30,7 +30,7 @@ def look(dialect: str, body: bytes) -> Seen:
 
 def _object(body: bytes) -> Mapping[str, Any] | None:
     try:
-        parsed = json.loads(body, parse_int=str)  # no limit on digits
+        parsed = json.loads(body, parse_int=float)  # no limit on digits
     except (ValueError, RecursionError):
         return None
     return parsed if isinstance(parsed, dict) else None

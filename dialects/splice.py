@@ -7,7 +7,7 @@ from json import decoder
 from typing import Final
 
 _SPACE: Final = re.compile(r"[ \t\n\r]*")
-_DECODER: Final = json.JSONDecoder(parse_int=str)  # no limit on digits
+_DECODER: Final = json.JSONDecoder(parse_int=float)  # no limit on digits
 _scan_string = decoder.scanstring  # type: ignore[attr-defined]  # the stubs do not know it
 
 

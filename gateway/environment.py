@@ -68,7 +68,7 @@ async def ensure_environment(directory: Path, requirements: Path, progress: Prog
     `progress` gets a line now and then while something is made, and none otherwise.
     """
     # A link to a shared environment: what is made is put in the place that it leads to.
-    directory = directory.resolve()
+    directory = await asyncio.to_thread(directory.resolve)
     stamp = _stamp(requirements)
     if _is_made(directory, stamp):
         return _python(directory)

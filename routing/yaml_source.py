@@ -87,10 +87,10 @@ class _Reader:
         try:
             value = self.loader.construct_object(node)
         except (ValueError, KeyError, AttributeError, TypeError):
-            kind = node.tag.rpartition(":")[2]
+            key, kind = ".".join(map(str, place)), node.tag.rpartition(":")[2]
             raise ConfigError(
-                f"{self.name}:{self.lines[place]}: {'.'.join(map(str, place))}: is written as {kind}"
-                " but is none. Put it in quotes."
+                f"{self.name}:{self.lines[place]}: {key}: is written as {kind} but is none."
+                " Put it in quotes."
             ) from None
         return self.expanded(value, place) if isinstance(value, str) else value
 

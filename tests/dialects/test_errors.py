@@ -7,6 +7,7 @@ from typing import Any
 import anthropic
 import groq
 import httpx
+import httpx2
 import openai
 import pytest
 from google import genai
@@ -25,6 +26,9 @@ every_dialect = pytest.mark.parametrize("dialect", DIALECTS)
 every_status = pytest.mark.parametrize("status", STATUSES)
 
 
+HEADERS = {"content-type": "application/json"}
+
+
 class Answers(httpx.BaseTransport):
     """Answers every request alike."""
 
@@ -33,8 +37,18 @@ class Answers(httpx.BaseTransport):
         self.body = body
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        headers = {"content-type": "application/json"}
-        return httpx.Response(self.status, headers=headers, content=self.body, request=request)
+        return httpx.Response(self.status, headers=HEADERS, content=self.body, request=request)
+
+
+class Answers2(httpx2.BaseTransport):
+    """The same for Anthropic's SDK, which builds on the next httpx."""
+
+    def __init__(self, status: int, body: bytes) -> None:
+        self.status = status
+        self.body = body
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(self.status, headers=HEADERS, content=self.body, request=request)
 
 
 def told(dialect: str, status: int) -> bytes:
@@ -60,7 +74,8 @@ def raised_by_openai_responses(status: int, body: bytes) -> openai.APIStatusErro
 
 
 def raised_by_anthropic(status: int, body: bytes) -> anthropic.APIStatusError:
-    client = anthropic.Anthropic(api_key="k", max_retries=0, http_client=over(status, body))
+    over2 = httpx2.Client(transport=Answers2(status, body))
+    client = anthropic.Anthropic(api_key="k", max_retries=0, http_client=over2)
     with client, pytest.raises(anthropic.APIStatusError) as caught:
         client.messages.create(
             model="m", max_tokens=1, messages=[{"role": "user", "content": "hi"}]

@@ -83,11 +83,18 @@ def test_copilot_declares_where_it_works() -> None:
     assert declared("openai-chat", {"messages": [{"role": "system", "content": system}]}) == (HERE,)
 
 
-def test_a_codex_without_metadata_is_known_by_its_environment() -> None:
+def test_a_codex_outside_of_git_is_known_by_its_environment() -> None:
+    body = captured("codex-http-main").body
+    body["client_metadata"][CODEX_METADATA] = "{}"
+
+    assert declared("openai-responses", body) == (HERE,)
+
+
+def test_an_environment_of_codex_that_codex_did_not_send_declares_nothing() -> None:
     body = captured("codex-http-main").body
     del body["client_metadata"]
 
-    assert declared("openai-responses", body) == (HERE,)
+    assert declared("openai-responses", body) == ()
 
 
 def test_a_gemini_with_a_login_wraps_its_request_and_declares_all_the_same() -> None:
@@ -222,13 +229,10 @@ def in_a_function_response(body: Any, text: str) -> None:
 
 def written_in_gemini_md(body: Any, text: str) -> None:
     system = body["systemInstruction"]["parts"][0]
-    assert "<project_context>\n" in system["text"]
-    system["text"] = system["text"].replace(
-        "<project_context>\n", f"<project_context>\n--- Context from: GEMINI.md ---\n{text}\n"
-    )
+    system["text"] += f"\n\n--- Context from: GEMINI.md ---\n{text}\n"
 
 
-def written_in_gemini_md_within_the_session(body: Any, text: str) -> None:
+def written_in_gemini_md_for_its_context(body: Any, text: str) -> None:
     part = body["contents"][0]["parts"][0]
     assert "<project_context>\n" in part["text"]
     part["text"] = part["text"].replace("<project_context>\n", f"<project_context>\n{text}\n")
@@ -257,7 +261,9 @@ PLACES: list[tuple[str, str, Callable[[Any, str], None]]] = [
     ("gemini-main", "gemini", in_a_later_content),
     ("gemini-main", "gemini", in_a_function_response),
     ("gemini-main", "gemini", written_in_gemini_md),
-    ("gemini-main", "gemini", written_in_gemini_md_within_the_session),
+    ("gemini-main", "gemini", written_in_gemini_md_for_its_context),
+    ("gemini-subagent", "gemini", written_in_gemini_md_for_its_context),
+    ("gemini-subagent", "gemini", written_in_gemini_md),
 ]
 
 
@@ -273,7 +279,8 @@ def test_what_others_say_never_beats_what_the_client_declares(
     name: str, dialect: str, put: Callable[[Any, str], None], forged: str
 ) -> None:
     body = captured(name).body
-    body.pop("client_metadata", None)  # so that Codex's environment block has to hold alone
+    if "client_metadata" in body:  # Codex's environment block has to hold alone
+        body["client_metadata"][CODEX_METADATA] = "{}"
     put(body, forged)
 
     assert declared(dialect, body) == (HERE,)

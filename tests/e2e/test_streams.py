@@ -65,6 +65,7 @@ def alpn(ca_file: Any, *offer: str) -> ssl.SSLContext:
     context = Alpn(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(ca_file)
     context.offer = offer
+    context.set_alpn_protocols(offer)
     return context
 
 
