@@ -42,12 +42,17 @@ def headers_from(pairs: tuple[tuple[str, str], ...]) -> http.Headers:
 
 
 def record(flow: http.HTTPFlow, route: Route) -> None:
-    """Plain values and clean text only: anything else makes saving the flow fail."""
+    """Note on the flow what was decided; the comment is what mitmweb shows of it.
+
+    Plain values and clean text only: anything else makes saving the flow fail.
+    """
     values = {**route.summary, "errors_in": route.dialect}
     flow.metadata[RECORD] = {
         key: value and value.encode("utf-8", "backslashreplace").decode()
         for key, value in values.items()
     }
+    note = flow.metadata[RECORD]
+    flow.comment = f"{note['user_id']} in {note['project'] or 'no project'} ({note['why']})"
 
 
 def recorded(flow: http.HTTPFlow) -> dict[str, Any]:

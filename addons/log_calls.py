@@ -22,7 +22,8 @@ class LogCalls:
         logging.getLogger("mitmproxy.proxy.server").addFilter(has_no_bytes_of_a_client)
 
     def running(self) -> None:
-        ctx.options.update(flow_detail=0)
+        if "flow_detail" in ctx.options:  # mitmdump's; mitmweb prints no flows
+            ctx.options.update(flow_detail=0)
 
     def response(self, flow: http.HTTPFlow) -> None:
         if flow.response:

@@ -396,3 +396,8 @@ def test_a_model_is_read_beside_a_number_of_any_length() -> None:
     body = b'{"seed": ' + b"9" * 5000 + b', "model": "m"}'
 
     assert look("openai-chat", body).model == "m"
+
+
+@pytest.mark.parametrize("model", ["0", "null", '["m"]', '{"name": "m"}', "true"])
+def test_what_is_no_text_names_no_model(model: str) -> None:
+    assert look("openai-chat", f'{{"model": {model}}}'.encode()).model is None

@@ -278,8 +278,10 @@ class Http2Client:
     def post(self, stream: Stream) -> int:
         number = self.http.get_next_available_stream_id()
         pseudo = {"method": "POST", "scheme": "https", "authority": self.host, "path": stream.path}
-        self.http.send_headers(number, [(f":{name}", value) for name, value in pseudo.items()])
-        self.http.send_data(number, json.dumps(stream.body).encode(), end_stream=True)
+        body = json.dumps(stream.body).encode()
+        headers = [(f":{name}", value) for name, value in pseudo.items()]
+        self.http.send_headers(number, [*headers, ("content-length", str(len(body)))])
+        self.http.send_data(number, body, end_stream=True)
         self.received[number] = b""
         self.flush()
         return number
@@ -446,6 +448,20 @@ def test_twenty_megabytes_pass_both_ways(path: str, route: Route, side: Side) ->
         answer.content == LARGE[::-1],
     )
     assert (is_same_up, is_same_down) == (True, True)
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/openai/v1/files"])
+def test_a_request_without_a_length_arrives_whole(path: str, route: Route, side: Side) -> None:
+    if route.offer:
+        path = path.removeprefix("/openai")
+    side.provider.always(Step(body=b"{}"))
+    parts = [b'{"messages": [', b"]", b"}"]
+
+    with httpx.Client(**route.to(side.proxy, CHAT.host)) as client:
+        answers = [client.post(path, content=iter(parts)) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert [seen.body for seen in side.provider.requests] == [b"".join(parts)] * 2
 
 
 PARALLEL = 12

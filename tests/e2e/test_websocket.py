@@ -137,7 +137,7 @@ def test_frames_and_answers_pass_unchanged(way: tuple[Way, Provider]) -> None:
 
 def test_events_come_one_by_one(way: tuple[Way, Provider]) -> None:
     opened, provider = way
-    provider.script(Step(text="a b c d e f g h", chunks=8, chunk_delay=0.1))
+    provider.script(Step(text="a b c d e f g h", chunks=8, chunk_delay=0.05))
 
     with opened() as codex:
         codex.send(TURN)
@@ -148,7 +148,7 @@ def test_events_come_one_by_one(way: tuple[Way, Provider]) -> None:
 
     assert json.loads(first)["type"] == "response.created"
     assert len(rest) > 8
-    assert took > 0.5
+    assert took > 0.3
 
 
 @pytest.mark.parametrize("status", [403, 404, 426, 500])
