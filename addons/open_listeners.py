@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import filelock
-from mitmproxy import ctx, exceptions
+from mitmproxy import connection, ctx, exceptions
 from mitmproxy.addonmanager import Loader
 
 from addons.read_settings import ReadSettings
 from addons.watch import Watch
+from routing.arrival import is_loopback
 from routing.errors import ProxyError
 from routing.free_port import is_free
 from routing.paths import private_directory, write_private
@@ -61,6 +62,11 @@ class OpenListeners:
             {"port": port, "project": path, "listening": port in self._listening()}
             for port, path in projects.items()
         ]
+
+    def client_connected(self, client: connection.Client) -> None:
+        """Refuse other machines, whatever mitmproxy was told to listen on."""
+        if not is_loopback(client.peername[0]):
+            client.error = "only this machine may use the memory proxy"
 
     def running(self) -> None:
         if not self.settings.is_readable:
@@ -123,8 +129,9 @@ class OpenListeners:
         if stamp == self._seen and not self._taken:
             return
         try:
+            self.registry.repair()
             self.projects = Projects(tuple(self.registry.projects()))
-            self._seen, self._trouble = stamp, None
+            self._seen, self._trouble = self.registry.stamp(), None
         except ProxyError as error:  # what was known still holds
             self._trouble = str(error)
         self._listen([self._shared_port(), *(p.port for p in self.projects.all)])

@@ -1,8 +1,9 @@
 """Pass answers on, chunk by chunk, and keep a copy for whoever looks at the flow."""
 
 from collections.abc import Callable
+from typing import Any
 
-from mitmproxy import http
+from mitmproxy import ctx, http
 
 from addons.retell import change_of_stream, is_to_be_retold
 
@@ -47,22 +48,40 @@ class PassStreams:
         if flow.response and isinstance(flow.response.stream, Copy):
             flow.response.data.content = flow.response.stream.content
             flow.response.stream = True  # the copy would be kept twice
+        if was_cut_off(flow):
+            flow.kill()
 
     def error(self, flow: http.HTTPFlow) -> None:
         self.response(flow)
 
 
 def mark_the_end(request: http.Request, response: http.Response) -> None:
-    """Chunk an HTTP/2 answer without a length on its way to an HTTP/1.1 client.
+    """Chunk an answer without a length on its way to an HTTP/1.1 client.
 
     mitmproxy would let the end of the connection be its end, and a break in the middle would
     look to the client like a short success.
     """
-    if (
-        response.is_http2
-        and request.http_version == "HTTP/1.1"
-        and request.method != "HEAD"
+    if request.http_version == "HTTP/1.1" and has_no_length(request, response):
+        response.headers["transfer-encoding"] = "chunked"
+
+
+def has_no_length(request: http.Request, response: http.Response) -> bool:
+    return (
+        request.method != "HEAD"
         and response.status_code not in (204, 304)
         and "content-length" not in response.headers
-    ):
-        response.headers["transfer-encoding"] = "chunked"
+        and "transfer-encoding" not in response.headers
+    )
+
+
+def was_cut_off(flow: http.HTTPFlow) -> bool:
+    """Whether the provider's connection was reset, where only its end could end the answer.
+
+    mitmproxy takes a reset for an end; its reader knows better.
+    """
+    if flow.response is None or flow.response.is_http2 or "content-length" in flow.response.headers:
+        return False
+    server: Any = ctx.master.addons.get("proxyserver")
+    handler = getattr(server, "connections", {}).get(flow.client_conn.id)
+    transport = getattr(handler, "transports", {}).get(flow.server_conn)
+    return bool(transport and transport.reader and transport.reader.exception())

@@ -41,9 +41,10 @@ class Reroute:
             return
         await self._apply(flow, facts, route)
         # An answer of ours is given when the whole request is in; the rest streams through.
-        flow.request.stream = flow.response is None
+        flow.request.stream = flow.response is None and has_length(flow.request)
 
     async def request(self, flow: http.HTTPFlow) -> None:
+        give_length(flow.request)
         if flow.response or flow.error or recorded(flow):
             return
         facts = facts_of(flow)
@@ -78,7 +79,8 @@ class Reroute:
         return not named or (route.backend == "litellm" and bool(self.settings.now.litellm.models))
 
     async def _apply(self, flow: http.HTTPFlow, facts: RequestFacts, route: Route) -> None:
-        if route.call and (route.backend == "litellm" or route.is_fallback):
+        depends = route.backend == "litellm" or route.is_fallback
+        if depends and not facts.wants_websocket and not route.page:
             await self.backend.settle(may_wait=not route.is_fallback)
             route = self._decide(facts)
         record(flow, route)
@@ -127,3 +129,15 @@ def open_body(request: http.Request, model: str | None) -> None:
             request.content = replace_model(request.content, model)
         except NotAnObject:
             return
+
+
+def has_length(request: http.Request) -> bool:
+    """Whether an HTTP/1.1 server could tell where this request ends."""
+    return not request.is_http2 or "content-length" in request.headers or request.method == "GET"
+
+
+def give_length(request: http.Request) -> None:
+    """HTTP/2 needs no length. mitmproxy would write the body unframed to an HTTP/1.1 server, which
+    would take it for the next request."""
+    if request.is_http2 and "content-length" not in request.headers and request.raw_content:
+        request.headers["content-length"] = str(len(request.raw_content))

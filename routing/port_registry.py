@@ -1,7 +1,7 @@
 """Which project has which port: one file, shared by every process of this user.
 
 Readers take no lock, because the file is only ever replaced as a whole. Writers read it again
-under the lock, keep the version before theirs as `.bak`, and set a damaged file aside.
+under the lock, write it twice, the second time as `.bak`, and set a damaged file aside.
 """
 
 import contextlib
@@ -243,9 +243,9 @@ class PortRegistry:
 
     def _save(self, contents: Contents) -> None:
         with self._writing():
-            with contextlib.suppress(FileNotFoundError):
-                write_private(self._backup, self.path.read_bytes())
-            write_private(self.path, encode(contents))
+            data = encode(contents)
+            write_private(self.path, data)
+            write_private(self._backup, data)
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:

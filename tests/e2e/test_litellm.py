@@ -156,7 +156,7 @@ PASSAGES = (
         LLAMA,
         "/v1/chat/completions",
         "/openai/v1/chat/completions",
-        "llama-3.3-70b",
+        "llama-4-scout",
         GROQ,
     ),
     Passage(
@@ -179,7 +179,8 @@ PASSAGES = (
         gemini_count_tokens,
         GEMINI,
         "/v1beta/models/gemini:countTokens",
-        "/v1beta/models/gemini-2.5-pro:countTokens",
+        # To count, LiteLLM writes the version behind an address that holds it already.
+        "/v1beta/v1beta/models/gemini-2.5-pro:countTokens",
         "gemini-2.5-pro",
         GOOGLE,
     ),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import anthropic
+import h2.config
 import h2.connection
 import h2.errors
 import h2.events
@@ -258,9 +259,12 @@ def test_a_client_that_hangs_up_before_the_answer_frees_the_provider(
 class Http2Client:
     """One connection through the proxy, whose streams can be cancelled one by one."""
 
-    def __init__(self, proxy: Mitmdump, host: str) -> None:
+    def __init__(self, proxy: Mitmdump, host: str, *, is_lawful: bool = True) -> None:
         self.host = host
-        self.http = h2.connection.H2Connection()
+        config = h2.config.H2Configuration(
+            validate_outbound_headers=is_lawful, normalize_outbound_headers=is_lawful
+        )
+        self.http = h2.connection.H2Connection(config)
         self.received: dict[int, bytes] = {}
         self.ended: set[int] = set()
         raw = socket.create_connection(("127.0.0.1", proxy.port), timeout=10)
@@ -275,12 +279,12 @@ class Http2Client:
     def __exit__(self, *_: object) -> None:
         self.wire.close()
 
-    def post(self, stream: Stream) -> int:
+    def post(self, stream: Stream, *extra: tuple[str, str]) -> int:
         number = self.http.get_next_available_stream_id()
         pseudo = {"method": "POST", "scheme": "https", "authority": self.host, "path": stream.path}
         body = json.dumps(stream.body).encode()
         headers = [(f":{name}", value) for name, value in pseudo.items()]
-        self.http.send_headers(number, [*headers, ("content-length", str(len(body)))])
+        self.http.send_headers(number, [*headers, *extra, ("content-length", str(len(body)))])
         self.http.send_data(number, body, end_stream=True)
         self.received[number] = b""
         self.flush()
@@ -293,7 +297,8 @@ class Http2Client:
     def listen_until(self, is_true: Callable[[], object]) -> None:
         while not is_true():
             data = self.wire.recv(65536)
-            assert data, "the proxy has closed the connection"
+            if not data:
+                raise ConnectionError("the proxy has closed the connection")
             for event in self.http.receive_data(data):
                 if isinstance(event, h2.events.DataReceived):
                     number = event.stream_id or 0

@@ -1,0 +1,307 @@
+"""Errors behind LiteLLM: in the dialect of the client, of the class that its SDK knows."""
+
+from dataclasses import replace
+from types import ModuleType
+from typing import Any
+
+import anthropic
+import groq
+import httpx
+import openai
+import pytest
+from google import genai
+
+from tests.e2e.litellm_calls import (
+    CLAUDE,
+    GEMINI,
+    GPT,
+    LLAMA,
+    Call,
+    body,
+    chat,
+    chat_stream,
+    gemini,
+    gemini_stream,
+    groq_chat,
+    groq_stream,
+    messages,
+    messages_stream,
+    responses,
+    responses_stream,
+)
+from tests.e2e.litellm_scene import MASTER_KEY, Scene
+from tests.e2e.test_sdks import KEY, OF_THE_USER, TEXT, Clients, name_of, raw_client
+from tests.fakes import Step
+
+STATUSES = (400, 401, 403, 404, 422, 429, 500, 503, 529)
+CLASSES = {
+    400: "BadRequestError",
+    401: "AuthenticationError",
+    403: "PermissionDeniedError",
+    404: "NotFoundError",
+    422: "UnprocessableEntityError",
+    429: "RateLimitError",
+    500: "InternalServerError",
+    503: "InternalServerError",
+    529: "InternalServerError",
+}
+STAINLESS: tuple[tuple[Call, str, ModuleType], ...] = (
+    (chat, GPT, openai),
+    (chat_stream, GPT, openai),
+    (responses, GPT, openai),
+    (responses_stream, GPT, openai),
+    (messages, CLAUDE, anthropic),
+    (messages_stream, CLAUDE, anthropic),
+    (groq_chat, LLAMA, groq),
+    (groq_stream, LLAMA, groq),
+)
+PLAIN = STAINLESS[::2]
+ENDPOINTS = {
+    "openai-chat": ("/v1/chat/completions", GPT),
+    "openai-responses": ("/v1/responses", GPT),
+    "anthropic": ("/v1/messages", CLAUDE),
+    "gemini": (f"/v1beta/models/{GEMINI}:generateContent", GEMINI),
+}
+LATER = (("retry-after", "7"), ("x-should-retry", "false"))
+
+
+@pytest.fixture(autouse=True)
+def _nobodys_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in OF_THE_USER:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+@pytest.fixture
+def clients(scene: Scene) -> Clients:
+    return Clients(scene.proxy.url, is_mounted=True)
+
+
+@pytest.mark.parametrize(("call", "model", "sdk"), STAINLESS, ids=name_of)
+@pytest.mark.parametrize("status", STATUSES)
+def test_an_sdk_raises_the_class_that_belongs_to_the_providers_status(
+    status: int, call: Call, model: str, sdk: ModuleType, clients: Clients, scene: Scene
+) -> None:
+    scene.upstream.always(Step(status=status, headers=LATER))
+
+    with pytest.raises(getattr(sdk, CLASSES[status])) as caught:
+        call(clients, model)
+
+    assert caught.value.status_code == (500 if (status, sdk) == (529, anthropic) else status)
+    assert isinstance(caught.value.body, dict)
+    assert len(scene.upstream.requests) == 1
+
+
+@pytest.mark.parametrize("call", [gemini, gemini_stream], ids=name_of)
+@pytest.mark.parametrize("status", STATUSES)
+def test_googles_sdk_raises_the_class_that_belongs_to_the_providers_status(
+    status: int, call: Call, clients: Clients, scene: Scene
+) -> None:
+    scene.upstream.always(Step(status=status, headers=LATER))
+    expected = genai.errors.ClientError if status < 500 else genai.errors.ServerError
+
+    with pytest.raises(expected) as caught:
+        call(clients, GEMINI)
+
+    assert caught.value.code == status
+    assert caught.value.status
+    assert len(scene.upstream.requests) == 1
+
+
+@pytest.mark.parametrize("status", STATUSES)
+@pytest.mark.parametrize("dialect", ENDPOINTS)
+def test_a_providers_error_is_told_in_the_clients_dialect(
+    dialect: str, status: int, scene: Scene
+) -> None:
+    scene.upstream.always(Step(status=status, headers=LATER))
+    path, model = ENDPOINTS[dialect]
+
+    with raw_client("by base URL", scene.proxy) as client:
+        answer = client.post(path, json=body(model))
+
+    lowered = status == 529 and dialect == "anthropic"
+    assert answer.status_code == (500 if lowered else status)
+    assert told(dialect, answer)
+
+
+@pytest.mark.parametrize("dialect", ["openai-chat", "openai-responses", "gemini"])
+def test_a_client_is_told_when_to_come_back(dialect: str, scene: Scene) -> None:
+    scene.upstream.always(Step(status=429, headers=LATER))
+    path, model = ENDPOINTS[dialect]
+
+    with raw_client("by base URL", scene.proxy) as client:
+        assert client.post(path, json=body(model)).headers["retry-after"] == "7"
+
+
+def told(dialect: str, answer: httpx.Response) -> str:
+    """The message, having seen that everything around it is as the dialect wants it."""
+    assert answer.headers["content-type"].startswith("application/json"), answer.text
+    whole: dict[str, Any] = answer.json()
+    error = whole["error"]
+    match dialect:
+        case "anthropic":
+            assert whole["type"] == "error"
+            assert error["type"].endswith("_error")
+        case "gemini":
+            assert error["code"] == answer.status_code
+            assert error["status"].isupper()
+        case _:
+            assert {"message", "type", "param", "code"} <= set(error)
+    message = error["message"]
+    assert isinstance(message, str)
+    assert "<" not in message
+    assert "traceback" not in message.lower()
+    for secret in (KEY, MASTER_KEY):
+        assert secret not in answer.text
+    return message
+
+
+BROKEN_BODIES = {
+    "cut short": b'{"model": "gpt", "messages": [{"role": "user", "content": "h',
+    "no JSON": b"\x00\xff not JSON \r\n",
+    "empty": b"",
+    "a list": b"[1]",
+    "a number": b"7",
+    "null": b"null",
+    "an empty object": b"{}",
+}
+
+
+@pytest.mark.parametrize("sent", BROKEN_BODIES.values(), ids=BROKEN_BODIES)
+@pytest.mark.parametrize("dialect", ENDPOINTS)
+def test_a_body_that_litellm_cannot_read_is_told_in_the_clients_dialect(
+    dialect: str, sent: bytes, scene: Scene
+) -> None:
+    path, _ = ENDPOINTS[dialect]
+    with raw_client("by base URL", scene.proxy) as client:
+        answer = client.post(path, content=sent, headers={"content-type": "application/json"})
+
+    if dialect == "gemini" and sent == b"{}":
+        assert answer.status_code < 500  # LiteLLM leaves it to Gemini what it says to nothing
+        return
+    assert 400 <= answer.status_code <= 500
+    assert told(dialect, answer)
+
+
+@pytest.mark.parametrize("coding", ["gzip", "zstd", "br"])
+@pytest.mark.parametrize("dialect", ENDPOINTS)
+def test_a_body_that_is_not_what_its_header_says_is_told_in_the_clients_dialect(
+    dialect: str, coding: str, scene: Scene
+) -> None:
+    path, _ = ENDPOINTS[dialect]
+    headers = {"content-type": "application/json", "content-encoding": coding}
+    with raw_client("by base URL", scene.proxy) as client:
+        answer = client.post(path, content=b"{not compressed}", headers=headers)
+
+    assert 400 <= answer.status_code <= 500
+    assert told(dialect, answer)
+
+
+UNKNOWN: tuple[tuple[Call, type[Exception]], ...] = (
+    (chat, openai.BadRequestError),
+    (chat_stream, openai.BadRequestError),
+    (responses, openai.BadRequestError),
+    (messages, anthropic.BadRequestError),
+    (messages_stream, anthropic.BadRequestError),
+    (groq_chat, groq.BadRequestError),
+    (gemini, genai.errors.ClientError),
+    (gemini_stream, genai.errors.ClientError),
+)
+
+
+@pytest.mark.parametrize(("call", "expected"), UNKNOWN, ids=name_of)
+def test_a_model_that_litellm_does_not_know_is_a_bad_request(
+    call: Call, expected: type[Exception], clients: Clients, scene: Scene
+) -> None:
+    with pytest.raises(expected, match=r"[Ii]nvalid model name"):
+        call(clients, "nobodys-model")
+
+    assert scene.upstream.requests == []
+
+
+@pytest.mark.parametrize("path", ["/v1/models/nobodys-model", "/v1beta/models/nobodys-model"])
+def test_a_model_that_litellm_does_not_know_is_not_found_in_its_list(
+    path: str, scene: Scene
+) -> None:
+    with raw_client("by base URL", scene.proxy) as client:
+        answer = client.get(path)
+
+    assert answer.status_code == 404
+    assert told("gemini" if "beta" in path else "openai-chat", answer)
+
+
+@pytest.mark.parametrize("retries", [0, 1, 2, 3])
+@pytest.mark.parametrize(("call", "model", "sdk"), PLAIN, ids=name_of)
+def test_the_provider_sees_each_retry_of_an_sdk_and_none_of_litellms(
+    call: Call, model: str, sdk: ModuleType, retries: int, clients: Clients, scene: Scene
+) -> None:
+    scene.upstream.always(Step(status=429, headers=(("retry-after", "0.01"),)))
+
+    with pytest.raises(sdk.RateLimitError):
+        call(replace(clients, retries=retries), model)
+
+    counted = [arrived.header("x-stainless-retry-count") for arrived in scene.witness.requests]
+    assert counted == [str(number) for number in range(retries + 1)]
+    assert len(scene.upstream.requests) == retries + 1
+
+
+@pytest.mark.parametrize("retries", [0, 1, 2, 3])
+def test_the_provider_sees_each_retry_of_googles_sdk_and_none_of_litellms(
+    retries: int, clients: Clients, scene: Scene
+) -> None:
+    scene.upstream.always(Step(status=503))
+    patience = genai.types.HttpRetryOptions(
+        attempts=retries + 1, initial_delay=0.01, max_delay=0.01, jitter=0.01
+    )
+    options = genai.types.HttpOptions(
+        base_url=f"{clients.root}/gemini", timeout=20_000, retry_options=patience
+    )
+
+    with (
+        genai.Client(api_key="k", http_options=options) as client,
+        pytest.raises(genai.errors.ServerError),
+    ):
+        client.models.generate_content(model=GEMINI, contents="?")
+
+    assert len(scene.upstream.requests) == retries + 1
+
+
+@pytest.mark.parametrize(("call", "model", "sdk"), PLAIN, ids=name_of)
+def test_a_call_succeeds_when_its_retry_does(
+    call: Call, model: str, sdk: ModuleType, clients: Clients, scene: Scene
+) -> None:
+    scene.upstream.script(Step(status=503, headers=(("retry-after", "0.01"),)))
+    scene.upstream.always(Step(text=TEXT))
+
+    assert call(replace(clients, retries=1), model) == TEXT
+    assert len(scene.upstream.requests) == 2
+
+
+@pytest.mark.parametrize("dialect", ENDPOINTS)
+def test_one_refused_call_does_not_close_a_model_to_the_next(dialect: str, scene: Scene) -> None:
+    scene.upstream.script(*(Step(status=429) for _ in range(5)))
+    path, model = ENDPOINTS[dialect]
+
+    with raw_client("by base URL", scene.proxy) as client:
+        statuses = [client.post(path, json=body(model)).status_code for _ in range(6)]
+
+    assert statuses == [429] * 5 + [200]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [Step(garbage=b"SSH-2.0\r\n"), Step(html="<h1>Bad gateway</h1>", status=502)],
+    ids=["garbage", "html"],
+)
+@pytest.mark.parametrize("dialect", ENDPOINTS)
+def test_a_provider_that_talks_nonsense_is_told_in_the_clients_dialect(
+    dialect: str, broken: Step, scene: Scene
+) -> None:
+    scene.upstream.always(broken)
+    path, model = ENDPOINTS[dialect]
+
+    with raw_client("by base URL", scene.proxy) as client:
+        answer = client.post(path, json=body(model))
+
+    assert answer.status_code >= 500
+    assert answer.json()["error"]["message"]

@@ -1,0 +1,477 @@
+from dataclasses import replace
+from typing import Literal
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from routing.config import DEFAULTS, Config, understand
+from routing.decide import LiteLLMNow, decide
+from routing.facts import RequestFacts
+from routing.port_registry import Project
+from routing.projects import Projects
+from routing.providers import Address
+from routing.yaml_source import parse, read
+
+PORT = 18800
+SHOP = Project("/code/shop", 18801, "2026-01-01T00:00:00+00:00")
+PROJECTS = Projects((SHOP,))
+LITELLM = Address("http", "127.0.0.1", 4000)
+UP = LiteLLMNow(LITELLM, "up")
+
+
+def settings(text: str = "") -> Config:
+    return understand(parse(text, "config.yaml", {}), read(DEFAULTS, {}))
+
+
+DIRECT = settings()
+VIA_LITELLM = settings("{backend: litellm, litellm: {url: 'http://127.0.0.1:4000'}}")
+OR_DIRECT = settings(
+    "{backend: litellm, litellm: {url: 'http://127.0.0.1:4000', when_down: direct}}"
+)
+MAPPED = settings(
+    "{backend: litellm, litellm: {url: 'http://127.0.0.1:4000', models: {'gpt-*': fast}}}"
+)
+
+
+def through_proxy(
+    host: str, path: str, *headers: tuple[str, str], method: str = "POST"
+) -> RequestFacts:
+    return RequestFacts(PORT, method, host, 443, path, headers)
+
+
+def by_base_url(path: str, *headers: tuple[str, str], method: str = "POST") -> RequestFacts:
+    return RequestFacts(PORT, method, "127.0.0.1", PORT, path, headers)
+
+
+# Every provider: its host, its path, what a base URL says, and LiteLLM's route for it.
+
+CHAT = "/v1/chat/completions"
+EVERY_PROVIDER = [
+    (
+        "anthropic",
+        "api.anthropic.com",
+        "/v1/messages?beta=true",
+        "/v1/messages?beta=true",
+        "/v1/messages?beta=true",
+        "anthropic",
+    ),
+    ("openai", "api.openai.com", CHAT, CHAT, CHAT, "openai-chat"),
+    (
+        "openai",
+        "api.openai.com",
+        "/v1/responses",
+        "/openai/responses",
+        "/v1/responses",
+        "openai-responses",
+    ),
+    (
+        "gemini",
+        "generativelanguage.googleapis.com",
+        "/v1beta/models/g:streamGenerateContent?alt=sse",
+        "/gemini/models/g:streamGenerateContent?alt=sse",
+        "/v1beta/models/g:streamGenerateContent?alt=sse",
+        "gemini",
+    ),
+    ("groq", "api.groq.com", "/openai/v1/chat/completions", f"/groq{CHAT}", CHAT, "openai-chat"),
+    (
+        "openrouter",
+        "openrouter.ai",
+        "/api/v1/chat/completions",
+        f"/openrouter{CHAT}",
+        CHAT,
+        "openai-chat",
+    ),
+    ("mistral", "api.mistral.ai", CHAT, f"/mistral{CHAT}", CHAT, "openai-chat"),
+    (
+        "deepseek",
+        "api.deepseek.com",
+        "/chat/completions",
+        "/deepseek/chat/completions",
+        CHAT,
+        "openai-chat",
+    ),
+    ("xai", "api.x.ai", CHAT, f"/xai{CHAT}", CHAT, "openai-chat"),
+]
+every_provider = pytest.mark.parametrize(
+    ("name", "host", "path", "base_path", "litellms", "dialect"),
+    [pytest.param(*row, id=f"{row[0]}, {row[5]}") for row in EVERY_PROVIDER],
+)
+
+
+@every_provider
+def test_direct_through_the_proxy_goes_where_the_client_sent_it(
+    name: str, host: str, path: str, base_path: str, litellms: str, dialect: str
+) -> None:
+    route = decide(through_proxy(host, path), DIRECT, PROJECTS, None)
+
+    assert route.provider is not None
+    assert route.provider.name == name
+    assert (route.backend, route.target, route.path) == ("direct", None, None)
+    assert route.problem is None
+    assert route.dialect == dialect
+
+
+@every_provider
+def test_direct_by_base_url_goes_to_the_providers_own_address(
+    name: str, host: str, path: str, base_path: str, litellms: str, dialect: str
+) -> None:
+    route = decide(by_base_url(base_path), DIRECT, PROJECTS, None)
+
+    assert route.provider is not None
+    assert route.provider.name == name
+    assert route.backend == "direct"
+    assert (route.target, route.path) == (Address("https", host, 443), path)
+    assert route.dialect == dialect
+
+
+@every_provider
+@pytest.mark.parametrize("by", ["proxy", "base URL"])
+def test_with_litellm_every_providers_call_goes_to_litellms_route(
+    name: str, host: str, path: str, base_path: str, litellms: str, dialect: str, by: str
+) -> None:
+    facts = through_proxy(host, path) if by == "proxy" else by_base_url(base_path)
+    route = decide(facts, VIA_LITELLM, PROJECTS, UP)
+
+    assert (route.backend, route.target, route.path) == ("litellm", LITELLM, litellms)
+    assert route.problem is None
+    assert route.dialect == dialect
+    assert route.why.endswith("backend: litellm, configured")
+
+
+def test_azure_through_the_proxy_goes_to_the_resource_or_to_litellm() -> None:
+    facts = through_proxy("acme.openai.azure.com", "/openai/deployments/d/chat/completions?v=1")
+
+    direct = decide(facts, DIRECT, PROJECTS, None)
+    litellm = decide(facts, VIA_LITELLM, PROJECTS, UP)
+
+    assert (direct.backend, direct.target, direct.path) == ("direct", None, None)
+    assert (litellm.target, litellm.path) == (
+        LITELLM,
+        "/openai/deployments/d/chat/completions?v=1",
+    )
+
+
+def test_azure_by_base_url_needs_to_be_told_its_address() -> None:
+    facts = by_base_url("/azure/openai/deployments/d/chat/completions")
+    told = settings("{providers: {azure: {api: 'https://acme.openai.azure.com'}}}")
+
+    refused = decide(facts, DIRECT, PROJECTS, None)
+    served = decide(facts, told, PROJECTS, None)
+
+    assert refused.problem is not None
+    assert refused.problem.code == "no_address"
+    assert served.target == Address("https", "acme.openai.azure.com", 443)
+    assert served.path == "/openai/deployments/d/chat/completions"
+
+
+# LiteLLM's state, what the config wants then, how the client pays, and whether it upgrades.
+
+State = Literal["up", "starting", "installing", "down", "absent"]
+NOT_UP: tuple[State, ...] = ("starting", "installing", "down", "absent")
+LOGIN = ("Authorization", "Bearer sk-ant-oat01-abc")
+KEY = ("Authorization", "Bearer sk-abc")
+UPGRADE = ("Upgrade", "websocket")
+
+
+def outcome(state: State, config: Config, *headers: tuple[str, str]) -> str:
+    method = "GET" if UPGRADE in headers else "POST"
+    facts = through_proxy("api.openai.com", "/v1/responses", *headers, method=method)
+    litellm = None if state == "absent" else LiteLLMNow(LITELLM, state)
+    route = decide(facts, config, PROJECTS, litellm)
+    if route.problem:
+        return str(route.problem.status)
+    return "fallback" if route.is_fallback else route.backend
+
+
+@pytest.mark.parametrize(
+    ("states", "config", "headers", "expected"),
+    [
+        pytest.param(("up",), VIA_LITELLM, (KEY,), "litellm", id="key, up"),
+        pytest.param(("up",), OR_DIRECT, (KEY,), "litellm", id="key, up, or direct"),
+        pytest.param(NOT_UP, VIA_LITELLM, (KEY,), "503", id="key, not up"),
+        pytest.param(NOT_UP, OR_DIRECT, (KEY,), "fallback", id="key, not up, or direct"),
+        pytest.param(("up",), VIA_LITELLM, (KEY, UPGRADE), "426", id="upgrade, up"),
+        pytest.param(("up",), OR_DIRECT, (KEY, UPGRADE), "426", id="upgrade, up, or direct"),
+        pytest.param(NOT_UP, VIA_LITELLM, (KEY, UPGRADE), "426", id="upgrade, not up"),
+        pytest.param(NOT_UP, OR_DIRECT, (KEY, UPGRADE), "426", id="upgrade, not up, or direct"),
+        pytest.param(("up", *NOT_UP), VIA_LITELLM, (LOGIN,), "direct", id="login"),
+        pytest.param(("up", *NOT_UP), OR_DIRECT, (LOGIN,), "direct", id="login, or direct"),
+        pytest.param(
+            ("up", *NOT_UP), VIA_LITELLM, (LOGIN, UPGRADE), "direct", id="login, upgrade"
+        ),
+        pytest.param(("up", *NOT_UP), DIRECT, (KEY,), "direct", id="direct, key"),
+        pytest.param(("up", *NOT_UP), DIRECT, (LOGIN,), "direct", id="direct, login"),
+        pytest.param(("up", *NOT_UP), DIRECT, (KEY, UPGRADE), "direct", id="direct, upgrade"),
+    ],
+)
+def test_the_backend_follows_the_config_the_credential_and_litellms_state(
+    states: tuple[State, ...],
+    config: Config,
+    headers: tuple[tuple[str, str], ...],
+    expected: str,
+) -> None:
+    assert {state: outcome(state, config, *headers) for state in states} == dict.fromkeys(
+        states, expected
+    )
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        pytest.param(
+            through_proxy("api.anthropic.com", "/v1/messages", LOGIN), id="Claude with a login"
+        ),
+        pytest.param(by_base_url("/v1/messages", LOGIN), id="the same by base URL"),
+        pytest.param(through_proxy("chatgpt.com", "/backend-api/codex/responses"), id="ChatGPT"),
+        pytest.param(
+            by_base_url("/v1/responses", ("chatgpt-account-id", "a")), id="ChatGPT by base URL"
+        ),
+        pytest.param(
+            through_proxy("cloudcode-pa.googleapis.com", "/v1internal:generateContent"),
+            id="Gemini CLI with a login",
+        ),
+        pytest.param(through_proxy("api.githubcopilot.com", "/chat/completions"), id="Copilot"),
+        pytest.param(by_base_url("/copilot/chat/completions"), id="Copilot by base URL"),
+    ],
+)
+def test_a_subscription_goes_direct_whatever_the_config_says(facts: RequestFacts) -> None:
+    route = decide(facts, VIA_LITELLM, PROJECTS, UP)
+
+    assert route.backend == "direct"
+    assert route.target != LITELLM
+    assert route.why.endswith("direct, a login that only its provider understands")
+
+
+@pytest.mark.parametrize("state", NOT_UP)
+def test_a_backend_that_is_not_up_says_when_to_come_back(state: State) -> None:
+    litellm = None if state == "absent" else LiteLLMNow(LITELLM, state)
+    facts = through_proxy("api.anthropic.com", "/v1/messages")
+    route = decide(facts, VIA_LITELLM, PROJECTS, litellm)
+
+    assert route.problem is not None
+    assert (route.problem.status, route.problem.code) == (503, "backend_down")
+    assert route.problem.retry_after
+    assert "memproxy status" in route.problem.message
+    assert (route.backend, route.target, route.dialect) == ("litellm", None, "anthropic")
+
+
+@pytest.mark.parametrize(
+    ("facts", "why"),
+    [
+        pytest.param(
+            through_proxy("api.anthropic.com", "/api/event_logging/v2/batch"),
+            "not a model call",
+            id="telemetry",
+        ),
+        pytest.param(
+            through_proxy("api.openai.com", "/v1/responses", method="GET"),
+            "not a model call",
+            id="responses by GET without an upgrade",
+        ),
+        pytest.param(by_base_url("/openai/v1/files"), "not a model call", id="an upload"),
+        pytest.param(
+            through_proxy("generativelanguage.googleapis.com", "/v1beta/models/g:embedContent"),
+            "LiteLLM has no such route",
+            id="embeddings of Gemini",
+        ),
+    ],
+)
+def test_what_litellm_does_not_take_goes_direct(facts: RequestFacts, why: str) -> None:
+    for litellm in (UP, None):
+        route = decide(facts, VIA_LITELLM, PROJECTS, litellm)
+
+        assert (route.backend, route.problem) == ("direct", None)
+        assert route.target != LITELLM
+        assert route.why.endswith(f"backend: direct, {why}")
+
+
+@pytest.mark.parametrize(
+    ("host", "port"),
+    [("example.org", 443), ("127.0.0.1", 8000), ("api.openai.com.evil.test", 443)],
+)
+@pytest.mark.parametrize("config", [DIRECT, VIA_LITELLM])
+def test_a_request_to_any_other_host_passes_as_it_is(host: str, port: int, config: Config) -> None:
+    facts = RequestFacts(PORT, "POST", host, port, "/v1/messages")
+    route = decide(facts, config, PROJECTS, UP)
+
+    assert (route.backend, route.target, route.path) == ("direct", None, None)
+    assert (route.provider, route.call, route.page, route.problem) == (None, None, None, None)
+    assert route.why.endswith("backend: no provider of ours")
+
+
+@pytest.mark.parametrize("page", ["/health", "/memory-routing/info"])
+@pytest.mark.parametrize(
+    ("config", "backend"),
+    [pytest.param(DIRECT, "direct", id="direct"), pytest.param(VIA_LITELLM, "litellm", id="LL")],
+)
+@pytest.mark.parametrize("litellm", [UP, None])
+def test_a_page_of_ours_is_answered_by_us_and_names_the_backend(
+    page: str, config: Config, backend: str, litellm: LiteLLMNow | None
+) -> None:
+    route = decide(by_base_url(page, method="GET"), config, PROJECTS, litellm)
+
+    assert (route.page, route.problem, route.target) == (page, None, None)
+    assert route.summary["backend"] == backend
+
+
+@pytest.mark.parametrize("config", [DIRECT, VIA_LITELLM])
+@pytest.mark.parametrize(
+    ("facts", "status"),
+    [
+        pytest.param(by_base_url("/nowhere"), 404, id="an unknown path"),
+        pytest.param(by_base_url("/v1/messages", ("Origin", "https://evil.test")), 403, id="page"),
+        pytest.param(by_base_url("/health", ("Origin", "null")), 403, id="a page in a sandbox"),
+    ],
+)
+def test_what_is_refused_goes_nowhere(config: Config, facts: RequestFacts, status: int) -> None:
+    route = decide(facts, config, PROJECTS, UP)
+
+    assert route.problem is not None
+    assert route.problem.status == status
+    assert (route.target, route.page, route.provider) == (None, None, None)
+
+
+@pytest.mark.parametrize("by", ["port", "header", "directory", "nothing"])
+@pytest.mark.parametrize(
+    "facts",
+    [
+        pytest.param(through_proxy("api.anthropic.com", "/v1/messages"), id="a call"),
+        pytest.param(by_base_url("/v1/messages"), id="by base URL"),
+        pytest.param(by_base_url("/health"), id="a page of ours"),
+        pytest.param(by_base_url("/nowhere"), id="an unknown path"),
+        pytest.param(through_proxy("example.org", "/"), id="another host"),
+    ],
+)
+@pytest.mark.parametrize("config", [DIRECT, VIA_LITELLM])
+def test_every_request_knows_its_project_or_that_it_has_none(
+    config: Config, facts: RequestFacts, by: str
+) -> None:
+    if by == "port":
+        port = SHOP.port if facts.port == PORT else facts.port
+        facts = replace(facts, listener=SHOP.port, port=port)
+    elif by == "header":
+        facts = replace(facts, headers=(("x-memory-project", "shop"),))
+    elif by == "directory":
+        facts = replace(facts, directories=("/code/shop/src",))
+    route = decide(facts, config, PROJECTS, UP)
+
+    assert route.project == (None if by == "nothing" else SHOP.path)
+    assert route.summary["project"] == route.project
+    assert "; project: " in route.why
+
+
+@pytest.mark.parametrize(
+    ("named", "becomes"),
+    [("gpt-4o", "fast"), ("claude-x", None), ("fast", None), (None, None)],
+)
+def test_the_body_names_another_model_only_where_it_is_mapped(
+    named: str | None, becomes: str | None
+) -> None:
+    facts = replace(through_proxy("api.openai.com", "/v1/responses"), model=named)
+
+    assert decide(facts, MAPPED, PROJECTS, UP).model == becomes
+    assert decide(facts, DIRECT, PROJECTS, UP).model is None
+
+
+def test_a_key_in_the_query_stays_with_the_provider() -> None:
+    path = "/v1beta/models/g:generateContent?key=AIza&alt=sse"
+    host = "generativelanguage.googleapis.com"
+
+    litellm = decide(through_proxy(host, path), VIA_LITELLM, PROJECTS, UP)
+    direct = decide(by_base_url(path), DIRECT, PROJECTS, None)
+
+    assert litellm.path == "/v1beta/models/g:generateContent?alt=sse"
+    assert direct.path == path
+
+
+def test_a_gateway_stands_for_its_provider_by_proxy_and_by_base_url() -> None:
+    config = settings("{providers: {groq: {upstream: 'http://gateway.test:8080'}}}")
+    gateway = Address("http", "gateway.test", 8080)
+    path = "/openai/v1/chat/completions"
+
+    for facts in (through_proxy("api.groq.com", path), by_base_url(f"/groq{path}")):
+        route = decide(facts, config, PROJECTS, None)
+        assert (route.target, route.path) == (gateway, path)
+
+
+def test_a_provider_of_the_users_own_is_served() -> None:
+    config = settings(
+        "providers: {acme: {hosts: [ai.acme.test], api: 'https://ai.acme.test', mount: /my-gw/v1}}"
+    )
+
+    proxied = decide(through_proxy("ai.acme.test", "/my-gw/v1/messages"), config, PROJECTS, None)
+    based = decide(by_base_url("/acme/chat/completions"), config, PROJECTS, None)
+
+    assert proxied.provider is not None
+    assert proxied.provider.name == "acme"
+    assert proxied.dialect == "anthropic"
+    assert (based.target, based.path) == (
+        Address("https", "ai.acme.test", 443),
+        "/my-gw/v1/chat/completions",
+    )
+    assert based.call is not None
+
+
+def test_a_summary_tells_all_in_plain_values() -> None:
+    facts = replace(
+        through_proxy("api.anthropic.com", "/v1/messages", ("User-Agent", "claude-cli/2")),
+        listener=SHOP.port,
+    )
+
+    assert decide(facts, VIA_LITELLM, PROJECTS, UP).summary == {
+        "user_id": "claude-code",
+        "matched_pattern": "^claude-cli/",
+        "project": "/code/shop",
+        "provider": "anthropic",
+        "dialect": "anthropic",
+        "operation": "generate",
+        "backend": "litellm",
+        "why": (
+            "user: User-Agent matches ^claude-cli/; project: port 18801;"
+            " backend: litellm, configured"
+        ),
+    }
+
+
+hosts = st.sampled_from(["127.0.0.1", "memory.proxy", "api.openai.com", "chatgpt.com", "a.test"])
+names = st.sampled_from(
+    ["origin", "authorization", "upgrade", "x-sm-user-id", "x-memory-project", "user-agent"]
+)
+paths = st.builds(
+    "{}{}".format,
+    st.sampled_from(["/v1/messages", "/v1/models/", "/openai/", "/azure/x", "/", "", "/health"]),
+    st.text(max_size=20),
+)
+
+
+@given(
+    host=hosts | st.text(max_size=20),
+    path=paths,
+    method=st.sampled_from(["GET", "POST", "OPTIONS"]),
+    headers=st.lists(st.tuples(names, st.text(max_size=20)), max_size=4).map(tuple),
+    directories=st.lists(st.text(max_size=20), max_size=2).map(tuple),
+    config=st.sampled_from([DIRECT, VIA_LITELLM, OR_DIRECT, MAPPED]),
+    litellm=st.sampled_from([UP, None]),
+)
+@example("127.0.0.1", "/health", "GET", (("origin", "http://["),), (), DIRECT, None)
+@example("127.0.0.1", "/v1/messages", "POST", (), ("~\0",), DIRECT, None)
+@example("127.0.0.1", "/v1/models/\udcff", "GET", (), (), VIA_LITELLM, UP)
+def test_whatever_comes_is_decided_in_printable_words(
+    host: str,
+    path: str,
+    method: str,
+    headers: tuple[tuple[str, str], ...],
+    directories: tuple[str, ...],
+    config: Config,
+    litellm: LiteLLMNow | None,
+) -> None:
+    facts = RequestFacts(PORT, method, host, PORT, path, headers, directories)
+    route = decide(facts, config, PROJECTS, litellm)
+
+    assert all(text is None or text.isprintable() for text in route.summary.values())
+    if route.problem:
+        assert route.problem.message.isprintable()
+        assert route.target is None
+    if route.target == LITELLM:
+        assert route.backend == "litellm"
