@@ -96,6 +96,8 @@ class Child:
                 os.killpg(self.pid, signal.SIGKILL)
             self._listening.cancel()
         await self._process.wait()
+        with suppress(asyncio.CancelledError):
+            await self._listening
 
     async def _listen(self, stream: asyncio.StreamReader, *, is_log: bool) -> None:
         rest = b""

@@ -44,9 +44,9 @@ def project_around(
 
     A relative path is in no project: it would mean something else in every process.
     """
-    if len(os.fspath(directory)) > LONGEST_PATH or not Path(_expanded(directory)).is_absolute():
-        return None
     try:
+        if len(os.fspath(directory)) > LONGEST_PATH or not Path(_expanded(directory)).is_absolute():
+            return None
         inner = Path(canonical(directory))
     except (OSError, ValueError):
         # A client may declare anything, a NUL byte too.

@@ -4,8 +4,6 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from google import genai
-
 from tests.e2e.test_sdks import ASKED, QUESTION, SCHEMA, TOOL, Clients
 
 FUNCTION = {"name": TOOL[0], "parameters": SCHEMA}
@@ -231,13 +229,6 @@ PLAIN_CALLS: tuple[tuple[Call, str], ...] = (
     (groq_chat, LLAMA),
     (gemini, GEMINI),
 )
-
-
-def one_retry_less(retries: int) -> genai.types.HttpRetryOptions:
-    """Gemini's SDK counts attempts, and waits long unless told otherwise."""
-    return genai.types.HttpRetryOptions(
-        attempts=retries + 1, initial_delay=0.01, max_delay=0.01, jitter=0.01
-    )
 
 
 def body(model: str, **more: Any) -> dict[str, Any]:

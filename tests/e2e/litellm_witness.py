@@ -1,4 +1,4 @@
-"""Runs inside LiteLLM, where a litellm.yaml names it: notes what arrives there, a JSON line each."""
+"""Runs inside LiteLLM, where a litellm.yaml names it: notes what arrives, a JSON line each."""
 
 import json
 import threading

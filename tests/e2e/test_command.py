@@ -93,6 +93,7 @@ def module_up(
     session_provider: Provider, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Memproxy]:
     memproxy = Memproxy(tmp_path_factory.mktemp("command"), upstreams(session_provider.url))
+    memproxy("add", memproxy.new_project())
     started = memproxy("up")
     assert started.returncode == 0, started.stderr
     yield memproxy
@@ -104,6 +105,14 @@ def module_up(
 def up(module_up: Memproxy, provider: Provider) -> Memproxy:
     """Whose proxy is up, in front of the scripted provider."""
     return module_up
+
+
+@pytest.fixture(scope="module")
+def project(module_up: Memproxy) -> Path:
+    """One that is registered, for tests that do not mind who else is in it."""
+    project = module_up.new_project()
+    module_up("add", project)
+    return project
 
 
 def test_every_subcommand_is_known_and_says_what_it_does(idle: Memproxy) -> None:
@@ -143,7 +152,9 @@ def test_the_proxy_goes_up_and_down(idle: Memproxy) -> None:
     assert not Path(f"/proc/{health['pid']}").exists()
 
 
-def test_a_proxy_that_is_up_when_it_should_go_up_twice_at_once(idle: Memproxy) -> None:
+def test_a_proxy_that_is_told_to_go_up_three_times_at_once_is_up(idle: Memproxy) -> None:
+    idle("add", idle.new_project())
+
     with ThreadPoolExecutor(3) as pool:
         done = [*pool.map(lambda _: idle("up"), range(3))]
 
@@ -224,9 +235,7 @@ def test_projects_that_are_gone_are_shown_and_pruned(idle: Memproxy) -> None:
     assert [one["path"] for one in json.loads(pruned.stdout)] == [str(kept)]
 
 
-def test_exports_work_in_a_shell(up: Memproxy, provider: Provider) -> None:
-    project = up.new_project()
-    up("add", project)
+def test_exports_work_in_a_shell(up: Memproxy, project: Path, provider: Provider) -> None:
     line = 'set -eu; eval "$(memproxy env)"; curl -sS https://api.openai.com/v1/models'
 
     asked = up.shell(["sh", "-c", line], project)
@@ -235,9 +244,7 @@ def test_exports_work_in_a_shell(up: Memproxy, provider: Provider) -> None:
     assert provider.requests[-1].path == "/v1/models"
 
 
-def test_exports_make_an_sdk_use_the_proxy(up: Memproxy, provider: Provider) -> None:
-    project = up.new_project()
-    up("add", project)
+def test_exports_make_an_sdk_use_the_proxy(up: Memproxy, project: Path, provider: Provider) -> None:
     script = project / "ask.py"
     script.write_text(ASK_WITH_AN_SDK)
 
@@ -256,31 +263,25 @@ def test_exports_make_an_sdk_use_the_proxy(up: Memproxy, provider: Provider) -> 
         ("powershell", "$env:HTTPS_PROXY = 'http://127.0.0.1:{port}'"),
     ],
 )
-def test_each_shell_has_its_own_exports(idle: Memproxy, shell: str, form: str) -> None:
-    project = idle.new_project()
-    idle("add", project)
+def test_each_shell_has_its_own_exports(up: Memproxy, project: Path, shell: str, form: str) -> None:
+    lines = up("env", "--shell", shell, project).stdout.splitlines()
 
-    lines = idle("env", "--shell", shell, project).stdout.splitlines()
-
-    assert form.format(port=idle.port_of(project)) in lines
+    assert form.format(port=up.port_of(project)) in lines
     assert len(lines) == len(PROXY_VARIABLES | CA_VARIABLES)
 
 
-def test_exports_for_programs_name_files_that_exist(idle: Memproxy) -> None:
-    project = idle.new_project()
-    idle("add", project)
-
-    own = json.loads(idle("env", "--json", project).stdout)
-    shared = json.loads(idle("env", "--json", "--shared").stdout)
+def test_exports_for_programs_name_files_that_exist(up: Memproxy, project: Path) -> None:
+    own = json.loads(up("env", "--json", project).stdout)
+    shared = json.loads(up("env", "--json", "--shared").stdout)
 
     assert set(own) == PROXY_VARIABLES | CA_VARIABLES
-    assert own["HTTPS_PROXY"] == f"http://127.0.0.1:{idle.port_of(project)}"
-    assert shared["HTTPS_PROXY"] == f"http://127.0.0.1:{idle.shared_port}"
+    assert own["HTTPS_PROXY"] == f"http://127.0.0.1:{up.port_of(project)}"
+    assert shared["HTTPS_PROXY"] == f"http://127.0.0.1:{up.shared_port}"
     assert all(Path(own[name]).is_file() for name in CA_VARIABLES)
 
 
-def test_there_are_no_exports_for_a_directory_that_is_no_project(idle: Memproxy) -> None:
-    told = idle("env", idle.new_project())
+def test_there_are_no_exports_for_a_directory_that_is_no_project(up: Memproxy) -> None:
+    told = up("env", up.new_project())
 
     assert (told.returncode, told.stdout) == (1, "")
     assert "memproxy add" in told.stderr
@@ -321,10 +322,8 @@ def test_a_tool_started_by_run_calls_through_the_proxy(up: Memproxy, provider: P
     assert [seen.path for seen in provider.requests] == ["/v1/chat/completions"]
 
 
-def test_run_passes_input_output_arguments_and_exit_status(up: Memproxy) -> None:
+def test_run_passes_input_output_arguments_and_exit_status(up: Memproxy, project: Path) -> None:
     line = 'cat; echo "$1|$2" >&2; exit 42'
-    project = up.new_project()
-    up("add", project)
 
     ran = up("run", "--", "sh", "-c", line, "-", "--help", "a  b", cwd=project, said="in\nput")
 
@@ -338,8 +337,9 @@ def test_run_needs_no_dashes_before_the_command(up: Memproxy) -> None:
 
 
 @pytest.mark.parametrize(("name", "status"), [("no-such-command", 127), ("./no-program", 126)])
-def test_run_says_what_cannot_be_started(up: Memproxy, name: str, status: int) -> None:
-    project = up.new_project()
+def test_run_says_what_cannot_be_started(
+    up: Memproxy, project: Path, name: str, status: int
+) -> None:
     (project / "no-program").write_text("not executable")
 
     ran = up("run", "--", name, cwd=project)
@@ -350,8 +350,9 @@ def test_run_says_what_cannot_be_started(up: Memproxy, name: str, status: int) -
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_reaches_the_tool_itself(up: Memproxy, number: signal.Signals) -> None:
-    project = up.new_project()
+def test_a_signal_reaches_the_tool_itself(
+    up: Memproxy, project: Path, number: signal.Signals
+) -> None:
     with subprocess.Popen(
         [BIN / "memproxy", "run", "--", "sh", "-c", "echo ready; exec sleep 60"],
         cwd=project,
@@ -406,9 +407,7 @@ def test_a_proxy_that_was_killed_is_started_again(idle: Memproxy) -> None:
 
 
 @pytest.mark.skipif(not shutil.which("fish"), reason="no fish here")
-def test_exports_work_in_fish(up: Memproxy, provider: Provider) -> None:
-    project = up.new_project()
-    up("add", project)
+def test_exports_work_in_fish(up: Memproxy, project: Path, provider: Provider) -> None:
     line = "memproxy env --shell fish | source; curl -sS https://api.openai.com/v1/models"
 
     assert json.loads(up.shell(["fish", "-c", line], project).stdout)["object"] == "list"

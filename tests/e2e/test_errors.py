@@ -17,7 +17,17 @@ import pytest
 from google import genai
 
 from tests.e2e.mitmdump import Mitmdump, upstreams
-from tests.e2e.test_sdks import Call, Clients, chat, gemini, groq_chat, messages, name_of, reach
+from tests.e2e.test_sdks import (
+    Call,
+    Clients,
+    chat,
+    gemini,
+    groq_chat,
+    messages,
+    name_of,
+    nobodys_settings,  # noqa: F401 - a fixture, for all that is here
+    reach,
+)
 from tests.e2e.test_sdks import responses as respond
 from tests.fakes import Authority, Provider, Step
 

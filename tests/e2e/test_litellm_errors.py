@@ -1,6 +1,6 @@
 """Errors behind LiteLLM: in the dialect of the client, of the class that its SDK knows."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
@@ -45,17 +45,37 @@ CLASSES = {
     503: "InternalServerError",
     529: "InternalServerError",
 }
-STAINLESS: tuple[tuple[Call, str, ModuleType], ...] = (
-    (chat, GPT, openai),
-    (chat_stream, GPT, openai),
-    (responses, GPT, openai),
-    (responses_stream, GPT, openai),
-    (messages, CLAUDE, anthropic),
-    (messages_stream, CLAUDE, anthropic),
-    (groq_chat, LLAMA, groq),
-    (groq_stream, LLAMA, groq),
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A call of an SDK, and whose exceptions it raises."""
+
+    call: Call
+    model: str
+    sdk: ModuleType
+
+    def __str__(self) -> str:
+        return self.call.__name__
+
+
+PLAIN = (
+    Asked(chat, GPT, openai),
+    Asked(responses, GPT, openai),
+    Asked(messages, CLAUDE, anthropic),
+    Asked(groq_chat, LLAMA, groq),
 )
-PLAIN = STAINLESS[::2]
+STREAMED = (
+    Asked(chat_stream, GPT, openai),
+    Asked(responses_stream, GPT, openai),
+    Asked(messages_stream, CLAUDE, anthropic),
+    Asked(groq_stream, LLAMA, groq),
+)
+REFUSED = [
+    *((asked, status) for asked in PLAIN for status in STATUSES),
+    # A stream that is refused is no stream yet.
+    *((asked, status) for asked in STREAMED for status in (401, 429, 529)),
+]
 ENDPOINTS = {
     "openai-chat": ("/v1/chat/completions", GPT),
     "openai-responses": ("/v1/responses", GPT),
@@ -77,17 +97,17 @@ def clients(scene: Scene) -> Clients:
     return Clients(scene.proxy.url, is_mounted=True)
 
 
-@pytest.mark.parametrize(("call", "model", "sdk"), STAINLESS, ids=name_of)
-@pytest.mark.parametrize("status", STATUSES)
+@pytest.mark.parametrize(("asked", "status"), REFUSED, ids=str)
 def test_an_sdk_raises_the_class_that_belongs_to_the_providers_status(
-    status: int, call: Call, model: str, sdk: ModuleType, clients: Clients, scene: Scene
+    asked: Asked, status: int, clients: Clients, scene: Scene
 ) -> None:
     scene.upstream.always(Step(status=status, headers=LATER))
 
-    with pytest.raises(getattr(sdk, CLASSES[status])) as caught:
-        call(clients, model)
+    with pytest.raises(getattr(asked.sdk, CLASSES[status])) as caught:
+        asked.call(clients, asked.model)
 
-    assert caught.value.status_code == (500 if (status, sdk) == (529, anthropic) else status)
+    lowered = status == 529 and asked.sdk is anthropic
+    assert caught.value.status_code == (500 if lowered else status)
     assert isinstance(caught.value.body, dict)
     assert len(scene.upstream.requests) == 1
 
@@ -231,14 +251,14 @@ def test_a_model_that_litellm_does_not_know_is_not_found_in_its_list(
 
 
 @pytest.mark.parametrize("retries", [0, 1, 2, 3])
-@pytest.mark.parametrize(("call", "model", "sdk"), PLAIN, ids=name_of)
+@pytest.mark.parametrize("asked", PLAIN, ids=str)
 def test_the_provider_sees_each_retry_of_an_sdk_and_none_of_litellms(
-    call: Call, model: str, sdk: ModuleType, retries: int, clients: Clients, scene: Scene
+    asked: Asked, retries: int, clients: Clients, scene: Scene
 ) -> None:
     scene.upstream.always(Step(status=429, headers=(("retry-after", "0.01"),)))
 
-    with pytest.raises(sdk.RateLimitError):
-        call(replace(clients, retries=retries), model)
+    with pytest.raises(asked.sdk.RateLimitError):
+        asked.call(replace(clients, retries=retries), asked.model)
 
     counted = [arrived.header("x-stainless-retry-count") for arrived in scene.witness.requests]
     assert counted == [str(number) for number in range(retries + 1)]
@@ -266,14 +286,12 @@ def test_the_provider_sees_each_retry_of_googles_sdk_and_none_of_litellms(
     assert len(scene.upstream.requests) == retries + 1
 
 
-@pytest.mark.parametrize(("call", "model", "sdk"), PLAIN, ids=name_of)
-def test_a_call_succeeds_when_its_retry_does(
-    call: Call, model: str, sdk: ModuleType, clients: Clients, scene: Scene
-) -> None:
+@pytest.mark.parametrize("asked", PLAIN, ids=str)
+def test_a_call_succeeds_when_its_retry_does(asked: Asked, clients: Clients, scene: Scene) -> None:
     scene.upstream.script(Step(status=503, headers=(("retry-after", "0.01"),)))
     scene.upstream.always(Step(text=TEXT))
 
-    assert call(replace(clients, retries=1), model) == TEXT
+    assert asked.call(replace(clients, retries=1), asked.model) == TEXT
     assert len(scene.upstream.requests) == 2
 
 
@@ -288,11 +306,13 @@ def test_one_refused_call_does_not_close_a_model_to_the_next(dialect: str, scene
     assert statuses == [429] * 5 + [200]
 
 
-@pytest.mark.parametrize(
-    "broken",
-    [Step(garbage=b"SSH-2.0\r\n"), Step(html="<h1>Bad gateway</h1>", status=502)],
-    ids=["garbage", "html"],
-)
+NONSENSE = {
+    "garbage": Step(garbage=b"SSH-2.0-OpenSSH_9.6\r\n"),
+    "a page": Step(html="<h1>Bad gateway</h1>", status=502),
+}
+
+
+@pytest.mark.parametrize("broken", NONSENSE.values(), ids=NONSENSE)
 @pytest.mark.parametrize("dialect", ENDPOINTS)
 def test_a_provider_that_talks_nonsense_is_told_in_the_clients_dialect(
     dialect: str, broken: Step, scene: Scene

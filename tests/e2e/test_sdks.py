@@ -98,7 +98,7 @@ class Clients:
 
 
 @pytest.fixture(autouse=True)
-def _nobodys_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+def nobodys_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in OF_THE_USER:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
@@ -641,11 +641,8 @@ async def test_ten_calls_at_once_get_their_own_answers(
 
 TIMEOUTS: tuple[tuple[Call, type[Exception]], ...] = (
     (chat, openai.APITimeoutError),
-    (chat_stream, openai.APITimeoutError),
-    (responses, openai.APITimeoutError),
     (async_chat, openai.APITimeoutError),
     (groq_chat, groq.APITimeoutError),
-    (messages, anthropic.APITimeoutError),
     (messages_stream, anthropic.APITimeoutError),
     (gemini, httpx.TimeoutException),
 )
@@ -658,7 +655,7 @@ def test_a_client_that_waits_no_longer_times_out_and_frees_the_provider(
     provider.always(Step(stall=True))
 
     with pytest.raises(timeout):
-        call(replace(clients, seconds=0.3))
+        call(replace(clients, seconds=0.5))
 
     [hangup] = provider.wait_for(lambda: provider.hangups)
     assert hangup.chunks == 0

