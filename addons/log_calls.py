@@ -1,6 +1,7 @@
 """One line per call, and nothing in it that is anybody's secret."""
 
 import logging
+import re
 
 from mitmproxy import ctx, http
 
@@ -10,7 +11,7 @@ logger = logging.getLogger("memory_proxy")
 
 # They tell whole URLs, and with them keys; or every look at whether LiteLLM is up.
 _CHATTY = ("httpx", "httpx2", "httpcore", "filelock", "asyncio")
-_BYTES_OF_A_CLIENT = "Client closed connection before completing request headers"
+_BYTES = re.compile(r"""\bb(['"]).*""", re.DOTALL)
 
 
 class LogCalls:
@@ -19,7 +20,7 @@ class LogCalls:
     def load(self, _: object) -> None:
         for name in _CHATTY:
             logging.getLogger(name).setLevel(logging.WARNING)
-        logging.getLogger("mitmproxy.proxy.server").addFilter(has_no_bytes_of_a_client)
+        logging.getLogger("mitmproxy.proxy.server").addFilter(hide_bytes)
 
     def running(self) -> None:
         if "flow_detail" in ctx.options:  # mitmdump's; mitmweb prints no flows
@@ -30,7 +31,7 @@ class LogCalls:
             self._log(flow, str(flow.response.status_code))
 
     def error(self, flow: http.HTTPFlow) -> None:
-        self._log(flow, f"failed ({flow.error.msg})" if flow.error else "failed")
+        self._log(flow, f"failed ({without_bytes(flow.error.msg)})" if flow.error else "failed")
 
     def _log(self, flow: http.HTTPFlow, outcome: str) -> None:
         note = recorded(flow)
@@ -52,5 +53,12 @@ class LogCalls:
         )
 
 
-def has_no_bytes_of_a_client(line: logging.LogRecord) -> bool:
-    return _BYTES_OF_A_CLIENT not in line.getMessage()
+def without_bytes(message: str) -> str:
+    """The message up to where it quotes what somebody sent, such as a header with a key."""
+    return _BYTES.sub("…", message)
+
+
+def hide_bytes(line: logging.LogRecord) -> bool:
+    """A filter that lets every line through, shortened."""
+    line.msg, line.args = without_bytes(line.getMessage()), ()
+    return True

@@ -3,10 +3,10 @@
 import sys
 from pathlib import Path
 
-# mitmproxy puts only the script's own folder on the path.
+# mitmproxy puts only the script's own folder on the path; and the code beside this file shall run,
+# not that of another clone which the environment may know.
 _ROOT = str(Path(__file__).resolve().parent.parent)
-if _ROOT not in sys.path:
-    sys.path.append(_ROOT)
+sys.path[:] = [_ROOT, *(path for path in sys.path if path != _ROOT)]
 
 from addons.keep_cookies import KeepCookies
 from addons.log_calls import LogCalls

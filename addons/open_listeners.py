@@ -3,7 +3,6 @@
 import json
 import logging
 import os
-import time
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,8 @@ logger = logging.getLogger("memory_proxy")
 
 SECONDS_BETWEEN_LOOKS = 0.3
 LOOPBACK = "127.0.0.1"
+NOT_YET = object()
+"""What no stamp of the registry's file is equal to, not even that of a file which is not there."""
 
 
 class OpenListeners:
@@ -34,7 +35,7 @@ class OpenListeners:
         self.projects = Projects()
         self.registry: PortRegistry | None = None
         self._lock = filelock.FileLock(settings.places.lock_file, mode=0o600)
-        self._seen: object = None
+        self._seen: object = NOT_YET
         self._open: list[int] = []
         self._taken: set[int] = set()
         self._trouble: str | None = None
@@ -65,7 +66,7 @@ class OpenListeners:
 
     def client_connected(self, client: connection.Client) -> None:
         """Refuse other machines, whatever mitmproxy was told to listen on."""
-        if not is_loopback(client.peername[0]):
+        if not is_loopback(client.peername[0]) or not self.settings.is_readable:
             client.error = "only this machine may use the memory proxy"
 
     def running(self) -> None:
@@ -95,7 +96,7 @@ class OpenListeners:
         ctx.master.addons.get("proxyserver").servers.changed.connect(self._greet_when_open)
         self.look()
         self._greeting = self._words(project)
-        write_private(places.info_file, json.dumps(self._info()).encode())
+        self._write_info()
         self._watch.start()
 
     def _use_registry(self) -> None:
@@ -106,7 +107,7 @@ class OpenListeners:
             last=ports.last,
             reserved=frozenset({ports.shared}),
         )
-        self._seen = None
+        self._seen = NOT_YET
 
     def _register_own_project(self) -> Path | None:
         """The directory that the proxy is started in, unless it is nobody's project."""
@@ -139,6 +140,7 @@ class OpenListeners:
     def _follow_settings(self) -> None:
         self._use_registry()
         self.look()
+        self._write_info()
 
     def _shared_port(self) -> int:
         """mitmproxy's own -p counts as the shared port."""
@@ -183,8 +185,10 @@ class OpenListeners:
             )
         return lines
 
-    def _info(self) -> dict[str, Any]:
-        return {"pid": os.getpid(), "port": self._shared_port(), "since": time.time()}
+    def _write_info(self) -> None:
+        """Where `memproxy` finds us."""
+        info = {"pid": os.getpid(), "port": self._shared_port()}
+        write_private(self.settings.places.info_file, json.dumps(info).encode())
 
 
 def _by_whom(info_file: Path) -> str:

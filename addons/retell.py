@@ -8,7 +8,7 @@ from mitmproxy import http
 
 from addons.facts import recorded
 from dialects import Problem, reshape_error, shape_error
-from dialects.gemini_answers import ArrayOfEvents, models_body
+from dialects.gemini_answers import Stream, models_body
 
 KEY_REFUSED = Problem(
     403,
@@ -52,18 +52,17 @@ def is_to_be_retold(flow: http.HTTPFlow) -> bool:
 
 
 def change_of_stream(flow: http.HTTPFlow) -> Callable[[bytes], bytes] | None:
-    """LiteLLM streams events to Gemini's clients, also to those that read a JSON array."""
+    """What LiteLLM streams to Gemini's clients has to be told anew; all else passes as it is."""
     note, response = recorded(flow), flow.response
     if response is None or note.get("backend") != "litellm" or note["dialect"] != "gemini":
         return None
-    path, _, query = flow.request.path.partition("?")
-    wants_events = parse_qs(query).get("alt") == ["sse"]
-    if wants_events or not path.endswith(":streamGenerateContent"):
-        return None
     if not response.headers.get("content-type", "").startswith("text/event-stream"):
         return None
-    response.headers["content-type"] = "application/json; charset=UTF-8"
-    return ArrayOfEvents()
+    query = flow.request.path.partition("?")[2]
+    wants_events = parse_qs(query).get("alt") == ["sse"]
+    if not wants_events:
+        response.headers["content-type"] = "application/json; charset=UTF-8"
+    return Stream(as_array=not wants_events)
 
 
 def put(response: http.Response, body: bytes | None) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mitmproxy import ctx
+
 from addons.read_settings import ReadSettings
 from routing.config import LiteLLM
 from routing.decide import LiteLLMNow
@@ -69,7 +71,9 @@ class RunBackend:
             self.follow_settings()
 
     def done(self) -> None:
-        if self.proxy:
+        # At the end of the process the loop cancels its watch, which ends LiteLLM; this is for a
+        # script that is loaded again.
+        if self.proxy and not ctx.master.should_exit.is_set():
             self._in_background(self.proxy.stop())
 
     def follow_settings(self) -> None:

@@ -30,7 +30,11 @@ def main() -> None:
     threading.Thread(target=end_with_parent, daemon=True).start()
     keep_prompts_out_of_the_log()
 
+    import litellm
     from litellm.proxy.proxy_cli import run_server
+
+    # It would fetch a tokenizer to count a Llama's tokens, and stand still until it has it.
+    litellm.disable_hf_tokenizer_download = True
 
     run_server.main(
         args=[

@@ -1,7 +1,7 @@
 """Which headers are whose: ours stay with us, a client's credential stays with its provider."""
 
 from typing import Final
-from urllib.parse import unquote_plus
+from urllib.parse import quote, unquote_plus
 
 USER: Final = "x-sm-user-id"
 PROJECT: Final = "x-memory-project"
@@ -45,3 +45,8 @@ def without_credentials(path: str) -> str:
     if len(kept) == len(parts):
         return path
     return f"{bare}?{'&'.join(kept)}" if kept else bare
+
+
+def quoted(text: str) -> str:
+    """Fit for a path or a header, also where it is no UTF-8, as file names may be."""
+    return quote(text, errors="surrogateescape")

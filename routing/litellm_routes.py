@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
-from urllib.parse import quote
 
 from dialects import Call
-from routing.headers import without_credentials
+from routing.headers import quoted, without_credentials
 
 _PATHS: Mapping[tuple[str, str], str] = {
     ("openai-chat", "generate"): "/v1/chat/completions",
@@ -20,7 +19,7 @@ def litellm_path(call: Call, path: str, models: Mapping[str, str], keep_keys: bo
     """Where LiteLLM takes this call, or None if it has no such route. The query is kept."""
     bare, mark, query = (path if keep_keys else without_credentials(path)).partition("?")
     if call.operation == "models":
-        named = f"/{quote(mapped(call.model, models))}" if call.model else ""
+        named = f"/{quoted(mapped(call.model, models))}" if call.model else ""
         target: str | None = f"/v1/models{named}"
     elif call.dialect == "gemini":
         target = _gemini(call, bare, models)
@@ -28,7 +27,7 @@ def litellm_path(call: Call, path: str, models: Mapping[str, str], keep_keys: bo
         target = _PATHS.get((call.dialect, call.operation))
         if target and call.model:  # Azure, where the path and not the body names it
             kind = target.removeprefix("/v1")
-            target = f"/openai/deployments/{quote(mapped(call.model, models))}{kind}"
+            target = f"/openai/deployments/{quoted(mapped(call.model, models))}{kind}"
     return target and target + mark + query
 
 
@@ -43,4 +42,4 @@ def _gemini(call: Call, path: str, models: Mapping[str, str]) -> str | None:
     verb = path.rpartition(":")[2]
     if call.model is None or call.operation == "embeddings":
         return None
-    return f"/v1beta/models/{quote(mapped(call.model, models))}:{verb}"
+    return f"/v1beta/models/{quoted(mapped(call.model, models))}:{verb}"

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from pathlib import PurePath
 from typing import Final
-from urllib.parse import quote
 
 from routing import headers
 from routing.decide import Route
@@ -38,7 +37,10 @@ def _labels(route: Route) -> Pairs:
     labels = ((headers.USER, route.user.id), (LITELLM_END_USER, route.user.id))
     if route.project is None:
         return labels
-    return (*labels, (headers.PROJECT, quote(PurePath(route.project).name)))
+    return (
+        *labels,
+        (headers.PROJECT, headers.quoted(PurePath(route.project).name)),
+    )
 
 
 def _key(key: str | None, forward_credentials: bool) -> Pairs:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import filelock
+
 from routing.errors import ProxyError
 from routing.paths import Places, private_directory
 
@@ -19,6 +21,7 @@ SECONDS_TO_START = 30.0
 SECONDS_TO_STOP = 10.0
 SECONDS_BETWEEN_LOOKS = 0.05
 LINES_SHOWN = 20
+LONGEST_LOG = 5_000_000
 
 # Never through a proxy, which may well be the one that we ask for.
 _open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
@@ -59,8 +62,7 @@ def health_at(port: int) -> dict[str, Any] | None:
 
 def start(places: Places, port: int, arguments: list[str]) -> Running:
     """Start the proxy in the background and wait until it can be used."""
-    private_directory(places.log_file.parent)
-    log = os.open(places.log_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    log, before = _open_log(places.log_file)
     try:
         process = subprocess.Popen(
             [str(ROOT / "scripts" / "run"), "--set", "memory_project=", *arguments],
@@ -72,13 +74,17 @@ def start(places: Places, port: int, arguments: list[str]) -> Running:
         )
     finally:
         os.close(log)
-    started = _wait(lambda: running(places) or process.poll() is not None, SECONDS_TO_START)
-    found = running(places)
-    if found is None:
-        said = "\n".join(places.log_file.read_text(errors="replace").splitlines()[-LINES_SHOWN:])
-        what = "ended at once" if started else f"was not ready after {SECONDS_TO_START:.0f} s"
-        raise NotStarted(f"The proxy {what} (port {port}). It said:\n{said}")
-    return found
+    # Somebody else may have started one in the same moment: then ours ends, and theirs serves.
+    _wait(lambda: running(places) or _has_failed(process, places), SECONDS_TO_START)
+    if found := running(places):
+        return found
+    what = "ended at once"
+    if process.poll() is None:
+        what = f"was not ready after {SECONDS_TO_START:.0f} s"
+        process.terminate()
+    said = places.log_file.read_bytes()[before:].decode(errors="replace").splitlines()
+    shown = "\n".join(said[-LINES_SHOWN:])
+    raise NotStarted(f"The proxy {what} (port {port}). It said:\n{shown}")
 
 
 def stop(proxy: Running, places: Places) -> bool:
@@ -93,6 +99,26 @@ def stop(proxy: Running, places: Places) -> bool:
 def wait_for_listener(port: int, project: str, seconds: float) -> bool:
     """Wait until the running proxy has taken a project up."""
     return _wait(lambda: (health_at(port) or {}).get("project") == project, seconds)
+
+
+def _has_failed(process: subprocess.Popen[bytes], places: Places) -> bool:
+    """Whether ours has ended and no other is on its way up."""
+    if process.poll() is None:
+        return False
+    try:
+        filelock.FileLock(places.lock_file, mode=0o600).acquire(timeout=0).lock.release()
+    except filelock.Timeout:
+        return False
+    return True
+
+
+def _open_log(path: Path) -> tuple[int, int]:
+    """The log to append to, and how long it was; a long one is put aside first."""
+    private_directory(path.parent)
+    if path.exists() and path.stat().st_size > LONGEST_LOG:
+        path.replace(path.with_name(f"{path.name}.old"))
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    return log, os.fstat(log).st_size
 
 
 def _wait(until: Callable[[], object], seconds: float) -> bool:

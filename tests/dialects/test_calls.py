@@ -98,7 +98,9 @@ def test_every_captured_request_has_its_row() -> None:
         pytest.param("/my-gw/v1/messages", GENERATE["anthropic"], id="messages below a hyphen"),
         pytest.param("/v1/embeddings", Call("openai-chat", "embeddings"), id="embeddings"),
         pytest.param("/v1/responses", GENERATE["responses"], id="responses"),
-        pytest.param("/openai/responses?api-version=x", GENERATE["responses"], id="azure responses"),
+        pytest.param(
+            "/openai/responses?api-version=x", GENERATE["responses"], id="azure responses"
+        ),
         pytest.param("/backend-api/codex/responses", GENERATE["responses"], id="chatgpt"),
         pytest.param("/v1/messages", GENERATE["anthropic"], id="messages"),
         pytest.param("/anthropic/v1/messages?beta=true", GENERATE["anthropic"], id="azure claude"),

@@ -20,7 +20,7 @@ from dialects import Problem, reshape_error, shape_error
 
 DIALECTS = ["openai-chat", "openai-responses", "anthropic", "gemini"]
 STATUSES = [400, 401, 402, 403, 404, 405, 408, 409, 413, 422, 426, 429, 500, 502, 503, 504, 529]
-MESSAGE = 'LiteLLM is down. See "memproxy status"; it says – 为什么.'
+MESSAGE = 'LiteLLM is down. See "memproxy status"; it says: 为什么.'
 
 every_dialect = pytest.mark.parametrize("dialect", DIALECTS)
 every_status = pytest.mark.parametrize("status", STATUSES)

@@ -23,7 +23,9 @@ strings = st.one_of(
     st.text().map(json.dumps),
     st.text().map(lambda text: json.dumps(text, ensure_ascii=False)),
     st.text(max_size=5).map(escaped),
-    st.sampled_from(['"\\/"', '"\\ud800"', '"}"', '"\\"model\\":\\"x\\""', '"\U0001f600"', '"\x7f"']),
+    st.sampled_from(
+        ['"\\/"', '"\\ud800"', '"}"', '"\\"model\\":\\"x\\""', '"\U0001f600"', '"\x7f"']
+    ),
 )
 numbers = st.one_of(
     st.integers().map(str),
@@ -214,6 +216,9 @@ def test_any_bytes_are_spliced_as_json_or_refused(body: bytes) -> None:
 def test_each_member_is_told_with_where_its_value_stands(pieces: list[tuple[str, bool]]) -> None:
     text = joined(pieces).decode()
 
-    found = [(key, json.loads(text[start:end], object_pairs_hook=tuple)) for key, _, start, end in members(text)]
+    found = [
+        (key, json.loads(text[start:end], object_pairs_hook=tuple))
+        for key, _, start, end in members(text)
+    ]
 
     assert found == list(json.loads(text, object_pairs_hook=tuple))

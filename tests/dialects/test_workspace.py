@@ -350,8 +350,11 @@ json_values = st.recursive(
     max_leaves=12,
 )
 keys_that_are_read = st.sampled_from(
-    "model system messages role content text input instructions client_metadata contents parts"
-    " systemInstruction system_instruction request workspaces x-codex-turn-metadata".split()
+    [
+        *("model", "system", "messages", "role", "content", "text", "input", "instructions"),
+        *("client_metadata", "contents", "parts", "systemInstruction", "system_instruction"),
+        *("request", "workspaces", "x-codex-turn-metadata"),
+    ]
 )
 odd_bodies = st.recursive(
     json_values | st.sampled_from(["system", "user", "developer", *FORGED.values()]),

@@ -66,7 +66,8 @@ def litellm_proxy(
 
 def straight_to(provider: Provider) -> dict[str, Any]:
     """Settings under which calls that go direct go there."""
-    settings: dict[str, Any] = yaml.safe_load(upstreams(provider.url))
+    names = ("anthropic", "openai", "gemini", "groq", "copilot")
+    settings: dict[str, Any] = yaml.safe_load(upstreams(provider.url, *names))
     return settings
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from routing.port_registry import PortRegistry
 from tests.e2e.mitmdump import Mitmdump
+from tests.e2e.test_tunnels import everything_from, tunnel
 from tests.fakes import Authority, Provider, Seen, Step
 
 CHAT = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
@@ -23,6 +24,8 @@ providers:
   anthropic: {{upstream: 'https://127.0.0.1:{port}'}}
   gemini: {{upstream: 'https://127.0.0.1:{port}'}}
   groq: {{upstream: 'https://localhost:{port}'}}
+  a: {{hosts: [a.example]}}
+  b: {{hosts: [b.example]}}
 """
 
 
@@ -55,7 +58,7 @@ class Call:
     ) -> httpx.Response:
         proxy = self.scene.proxy
         value = f"Bearer {key}" if self.credential == "authorization" else key
-        headers = [(self.credential, value)] if self.credential != "key" else []
+        headers = [(self.credential, value)] if key and self.credential != "key" else []
         cookies = (cookie,) if isinstance(cookie, str) else cookie
         headers += [("cookie", one) for one in cookies]
         wanted = url or self.url
@@ -100,7 +103,7 @@ WAYS: dict[str, Make] = {
 def module_scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     directory = tmp_path_factory.mktemp("cookies")
     authority = Authority(directory)
-    with Provider(tls=authority.server_context()) as provider:
+    with Provider(tls=authority.server_context("a.example", "b.example")) as provider:
         proxy = Mitmdump(directory, SETTINGS.format(ca=authority.pem_path, port=provider.port))
         other = directory / "other"
         other.mkdir()
@@ -184,6 +187,20 @@ def test_a_cookie_goes_to_no_other(
     call(key)
 
     assert (elsewhere, sent_last(scene)) == ([], ["cf_clearance=mine"])
+
+
+@pytest.mark.parametrize("domain", ["", "; Domain=.a.example"])
+def test_hosts_at_one_address_do_not_share_a_cookie(scene: Scene, key: str, domain: str) -> None:
+    scene.provider.script(Step(set_cookies=(f"cf_clearance=mine; Path=/{domain}; Secure",)))
+
+    for host in ("a.example", "b.example", "a.example"):
+        ask_at_an_address(scene, host, key)
+
+    assert [cookies_of(seen) for seen in scene.provider.requests] == [
+        [],
+        [],
+        ["cf_clearance=mine"],
+    ]
 
 
 def test_a_cookie_does_not_leave_the_provider_for_a_stranger(
@@ -284,6 +301,17 @@ def test_no_cookie_is_told_in_the_log(scene: Scene, key: str) -> None:
     assert sent_last(scene) == ["cf_clearance=not-for-the-log"]
     assert "not-for-the-log" not in scene.proxy.log
     assert key not in scene.proxy.log
+
+
+def ask_at_an_address(scene: Scene, host: str, key: str) -> None:
+    """As a client does that looks names up itself."""
+    head = f"GET /v1/models HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {key}\r\n"
+    with (
+        tunnel(scene.proxy, "127.0.0.1", scene.provider.port) as line,
+        scene.proxy.trust().wrap_socket(line, server_hostname=host) as session,
+    ):
+        session.sendall(f"{head}connection: close\r\n\r\n".encode())
+        assert everything_from(session).startswith(b"HTTP/1.1 200")
 
 
 def cookies_of(seen: Seen) -> list[str]:

@@ -328,7 +328,7 @@ def everything_from(line: socket.socket | ssl.SSLSocket) -> bytes:
 def listening_addresses(pid: int) -> set[tuple[str, int]]:
     """Where a process listens, as Linux tells it."""
     listen = "0A"
-    mine = {str(handle.readlink()) for handle in Path(f"/proc/{pid}/fd").iterdir()}
+    mine = {link for handle in Path(f"/proc/{pid}/fd").iterdir() if (link := link_of(handle))}
     found = set()
     for table in ("tcp", "tcp6"):
         for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
@@ -344,3 +344,10 @@ def readable(address: str) -> str:
     words = [raw[at : at + 4][::-1] for at in range(0, len(raw), 4)]
     family = socket.AF_INET if len(raw) == 4 else socket.AF_INET6
     return socket.inet_ntop(family, b"".join(words))
+
+
+def link_of(handle: Path) -> str | None:
+    try:
+        return str(handle.readlink())
+    except FileNotFoundError:
+        return None  # closed since it was listed

@@ -54,9 +54,7 @@ def refused(facts: RequestFacts) -> Refused:
         ("", PORT, False),
     ],
 )
-def test_a_request_is_for_us_by_port_and_loopback_host(
-    host: str, port: int, is_ours: bool
-) -> None:
+def test_a_request_is_for_us_by_port_and_loopback_host(host: str, port: int, is_ours: bool) -> None:
     assert is_for_us(asked("/health", host=host, port=port)) is is_ours
 
 

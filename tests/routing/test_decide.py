@@ -1,4 +1,4 @@
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import pytest
@@ -44,11 +44,23 @@ def by_base_url(path: str, *headers: tuple[str, str], method: str = "POST") -> R
     return RequestFacts(PORT, method, "127.0.0.1", PORT, path, headers)
 
 
-# Every provider: its host, its path, what a base URL says, and LiteLLM's route for it.
-
 CHAT = "/v1/chat/completions"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One provider's call: how it comes by proxy and by base URL, and where it belongs."""
+
+    name: str
+    host: str
+    path: str
+    base_path: str
+    litellms: str = CHAT
+    dialect: str = "openai-chat"
+
+
 EVERY_PROVIDER = [
-    (
+    Row(
         "anthropic",
         "api.anthropic.com",
         "/v1/messages?beta=true",
@@ -56,8 +68,8 @@ EVERY_PROVIDER = [
         "/v1/messages?beta=true",
         "anthropic",
     ),
-    ("openai", "api.openai.com", CHAT, CHAT, CHAT, "openai-chat"),
-    (
+    Row("openai", "api.openai.com", CHAT, CHAT),
+    Row(
         "openai",
         "api.openai.com",
         "/v1/responses",
@@ -65,7 +77,7 @@ EVERY_PROVIDER = [
         "/v1/responses",
         "openai-responses",
     ),
-    (
+    Row(
         "gemini",
         "generativelanguage.googleapis.com",
         "/v1beta/models/g:streamGenerateContent?alt=sse",
@@ -73,69 +85,52 @@ EVERY_PROVIDER = [
         "/v1beta/models/g:streamGenerateContent?alt=sse",
         "gemini",
     ),
-    ("groq", "api.groq.com", "/openai/v1/chat/completions", f"/groq{CHAT}", CHAT, "openai-chat"),
-    (
-        "openrouter",
-        "openrouter.ai",
-        "/api/v1/chat/completions",
-        f"/openrouter{CHAT}",
-        CHAT,
-        "openai-chat",
-    ),
-    ("mistral", "api.mistral.ai", CHAT, f"/mistral{CHAT}", CHAT, "openai-chat"),
-    (
-        "deepseek",
-        "api.deepseek.com",
-        "/chat/completions",
-        "/deepseek/chat/completions",
-        CHAT,
-        "openai-chat",
-    ),
-    ("xai", "api.x.ai", CHAT, f"/xai{CHAT}", CHAT, "openai-chat"),
+    Row("groq", "api.groq.com", f"/openai{CHAT}", f"/groq{CHAT}"),
+    Row("openrouter", "openrouter.ai", f"/api{CHAT}", f"/openrouter{CHAT}"),
+    Row("mistral", "api.mistral.ai", CHAT, f"/mistral{CHAT}"),
+    Row("deepseek", "api.deepseek.com", "/chat/completions", "/deepseek/chat/completions"),
+    Row("xai", "api.x.ai", CHAT, f"/xai{CHAT}"),
 ]
 every_provider = pytest.mark.parametrize(
-    ("name", "host", "path", "base_path", "litellms", "dialect"),
-    [pytest.param(*row, id=f"{row[0]}, {row[5]}") for row in EVERY_PROVIDER],
+    "row", [pytest.param(row, id=f"{row.name}, {row.dialect}") for row in EVERY_PROVIDER]
 )
 
 
+def test_every_shipped_provider_has_its_row_or_a_test_of_its_own() -> None:
+    assert {row.name for row in EVERY_PROVIDER} | {"azure", "copilot"} == set(DIRECT.providers)
+
+
 @every_provider
-def test_direct_through_the_proxy_goes_where_the_client_sent_it(
-    name: str, host: str, path: str, base_path: str, litellms: str, dialect: str
-) -> None:
-    route = decide(through_proxy(host, path), DIRECT, PROJECTS, None)
+def test_direct_through_the_proxy_goes_where_the_client_sent_it(row: Row) -> None:
+    route = decide(through_proxy(row.host, row.path), DIRECT, PROJECTS, None)
 
     assert route.provider is not None
-    assert route.provider.name == name
+    assert route.provider.name == row.name
     assert (route.backend, route.target, route.path) == ("direct", None, None)
     assert route.problem is None
-    assert route.dialect == dialect
+    assert route.dialect == row.dialect
 
 
 @every_provider
-def test_direct_by_base_url_goes_to_the_providers_own_address(
-    name: str, host: str, path: str, base_path: str, litellms: str, dialect: str
-) -> None:
-    route = decide(by_base_url(base_path), DIRECT, PROJECTS, None)
+def test_direct_by_base_url_goes_to_the_providers_own_address(row: Row) -> None:
+    route = decide(by_base_url(row.base_path), DIRECT, PROJECTS, None)
 
     assert route.provider is not None
-    assert route.provider.name == name
+    assert route.provider.name == row.name
     assert route.backend == "direct"
-    assert (route.target, route.path) == (Address("https", host, 443), path)
-    assert route.dialect == dialect
+    assert (route.target, route.path) == (Address("https", row.host, 443), row.path)
+    assert route.dialect == row.dialect
 
 
 @every_provider
 @pytest.mark.parametrize("by", ["proxy", "base URL"])
-def test_with_litellm_every_providers_call_goes_to_litellms_route(
-    name: str, host: str, path: str, base_path: str, litellms: str, dialect: str, by: str
-) -> None:
-    facts = through_proxy(host, path) if by == "proxy" else by_base_url(base_path)
-    route = decide(facts, VIA_LITELLM, PROJECTS, UP)
+def test_with_litellm_every_providers_call_goes_to_litellms_route(row: Row, by: str) -> None:
+    proxied, based = through_proxy(row.host, row.path), by_base_url(row.base_path)
+    route = decide(proxied if by == "proxy" else based, VIA_LITELLM, PROJECTS, UP)
 
-    assert (route.backend, route.target, route.path) == ("litellm", LITELLM, litellms)
+    assert (route.backend, route.target, route.path) == ("litellm", LITELLM, row.litellms)
     assert route.problem is None
-    assert route.dialect == dialect
+    assert route.dialect == row.dialect
     assert route.why.endswith("backend: litellm, configured")
 
 
@@ -197,9 +192,7 @@ def outcome(state: State, config: Config, *headers: tuple[str, str]) -> str:
         pytest.param(NOT_UP, OR_DIRECT, (KEY, UPGRADE), "426", id="upgrade, not up, or direct"),
         pytest.param(("up", *NOT_UP), VIA_LITELLM, (LOGIN,), "direct", id="login"),
         pytest.param(("up", *NOT_UP), OR_DIRECT, (LOGIN,), "direct", id="login, or direct"),
-        pytest.param(
-            ("up", *NOT_UP), VIA_LITELLM, (LOGIN, UPGRADE), "direct", id="login, upgrade"
-        ),
+        pytest.param(("up", *NOT_UP), VIA_LITELLM, (LOGIN, UPGRADE), "direct", id="login, upgrade"),
         pytest.param(("up", *NOT_UP), DIRECT, (KEY,), "direct", id="direct, key"),
         pytest.param(("up", *NOT_UP), DIRECT, (LOGIN,), "direct", id="direct, login"),
         pytest.param(("up", *NOT_UP), DIRECT, (KEY, UPGRADE), "direct", id="direct, upgrade"),
@@ -443,30 +436,30 @@ paths = st.builds(
     st.sampled_from(["/v1/messages", "/v1/models/", "/openai/", "/azure/x", "/", "", "/health"]),
     st.text(max_size=20),
 )
+requests = st.builds(
+    RequestFacts,
+    listener=st.just(PORT),
+    method=st.sampled_from(["GET", "POST", "OPTIONS"]),
+    host=hosts | st.text(max_size=20),
+    port=st.just(PORT),
+    path=paths,
+    headers=st.lists(st.tuples(names, st.text(max_size=20)), max_size=4).map(tuple),
+    directories=st.lists(st.text(max_size=20), max_size=2).map(tuple),
+)
+STRAY = "\udcff"
 
 
 @given(
-    host=hosts | st.text(max_size=20),
-    path=paths,
-    method=st.sampled_from(["GET", "POST", "OPTIONS"]),
-    headers=st.lists(st.tuples(names, st.text(max_size=20)), max_size=4).map(tuple),
-    directories=st.lists(st.text(max_size=20), max_size=2).map(tuple),
-    config=st.sampled_from([DIRECT, VIA_LITELLM, OR_DIRECT, MAPPED]),
-    litellm=st.sampled_from([UP, None]),
+    requests, st.sampled_from([DIRECT, VIA_LITELLM, OR_DIRECT, MAPPED]), st.sampled_from([UP, None])
 )
-@example("127.0.0.1", "/health", "GET", (("origin", "http://["),), (), DIRECT, None)
-@example("127.0.0.1", "/v1/messages", "POST", (), ("~\0",), DIRECT, None)
-@example("127.0.0.1", "/v1/models/\udcff", "GET", (), (), VIA_LITELLM, UP)
+@example(by_base_url("/health", ("origin", "http://[")), DIRECT, None)
+@example(replace(by_base_url("/v1/messages"), directories=("~\0",)), DIRECT, None)
+@example(by_base_url(f"/v1/models/{STRAY}", method="GET"), VIA_LITELLM, UP)
+@example(by_base_url(f"/v1beta/models/{STRAY}:generateContent"), VIA_LITELLM, UP)
+@example(by_base_url(f"/openai/deployments/{STRAY}/embeddings"), VIA_LITELLM, UP)
 def test_whatever_comes_is_decided_in_printable_words(
-    host: str,
-    path: str,
-    method: str,
-    headers: tuple[tuple[str, str], ...],
-    directories: tuple[str, ...],
-    config: Config,
-    litellm: LiteLLMNow | None,
+    facts: RequestFacts, config: Config, litellm: LiteLLMNow | None
 ) -> None:
-    facts = RequestFacts(PORT, method, host, PORT, path, headers, directories)
     route = decide(facts, config, PROJECTS, litellm)
 
     assert all(text is None or text.isprintable() for text in route.summary.values())

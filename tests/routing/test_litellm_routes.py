@@ -112,9 +112,7 @@ def test_a_key_in_the_query_is_kept_only_where_credentials_are_forwarded() -> No
         pytest.param("", "", id="nothing"),
     ],
 )
-def test_a_model_is_mapped_by_its_own_entry_or_the_first_pattern(
-    model: str, litellms: str
-) -> None:
+def test_a_model_is_mapped_by_its_own_entry_or_the_first_pattern(model: str, litellms: str) -> None:
     assert mapped(model, MODELS) == litellms
 
 

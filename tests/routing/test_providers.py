@@ -71,7 +71,7 @@ def test_a_host_of_a_provider_is_looked_into(host: str, name: str) -> None:
         pytest.param("api.openai.com\n", id="with a line break"),
         pytest.param(" api.openai.com", id="with a space"),
         pytest.param("api-openai.com", id="a dash for a dot"),
-        pytest.param("api.openai.cоm", id="a letter that only looks alike"),
+        pytest.param("api.openai.c\u043em", id="a letter that only looks alike"),
     ],
 )
 def test_any_other_host_is_nobodys(host: str) -> None:
@@ -123,7 +123,11 @@ def test_the_first_provider_with_a_host_owns_it() -> None:
         ("deepseek", "/anthropic/v1/messages", "/anthropic/v1/messages"),
         ("xai", "/v1/chat/completions", "/v1/chat/completions"),
         ("xai", "/chat/completions", "/v1/chat/completions"),
-        ("azure", "/openai/deployments/d/chat/completions", "/openai/deployments/d/chat/completions"),
+        (
+            "azure",
+            "/openai/deployments/d/chat/completions",
+            "/openai/deployments/d/chat/completions",
+        ),
         ("azure", "/deployments/d/chat/completions", "/openai/deployments/d/chat/completions"),
         ("azure", "/v1/responses", "/openai/v1/responses"),
         ("azure", "/openai/v1/responses", "/openai/v1/responses"),
@@ -172,7 +176,7 @@ def test_an_address_is_read(url: str, address: Address) -> None:
         pytest.param("http://host:0", id="port 0"),
         pytest.param("http://host:65536", id="a port too high"),
         pytest.param("http://host:sk-secret", id="a port that is no number"),
-        pytest.param("http://host:４０", id="digits of another script"),
+        pytest.param("http://host:\uff14\uff10", id="digits of another script"),
         pytest.param("http://host/v1", id="a path"),
         pytest.param("http://host?a=sk-secret", id="a query"),
         pytest.param("http://host#sk-secret", id="a fragment"),

@@ -30,9 +30,7 @@ def paid_by_login(provider: str, host: str, **headers: str) -> bool:
         ),
         pytest.param("openai", "chatgpt.com", {}, id="ChatGPT"),
         pytest.param("openai", "ChatGPT.com.", {}, id="ChatGPT, written otherwise"),
-        pytest.param(
-            "openai", "127.0.0.1", {"ChatGPT_Account_Id": "a"}, id="ChatGPT by base URL"
-        ),
+        pytest.param("openai", "127.0.0.1", {"ChatGPT_Account_Id": "a"}, id="ChatGPT by base URL"),
         pytest.param("gemini", "cloudcode-pa.googleapis.com", {}, id="Gemini CLI"),
         pytest.param(
             "gemini",
