@@ -40,7 +40,7 @@ def _pattern(text: str) -> str:
     try:
         re.compile(text)
     except re.error as error:
-        raise ValueError(f"is not a regular expression: {error}") from error
+        raise ValueError(f"is not a regular expression from character {error.pos} on") from error
     return text
 
 
@@ -53,6 +53,12 @@ def _expanded(path: Path) -> Path:
         return path.expanduser()
     except RuntimeError as error:
         raise ValueError("begins with a home directory that does not exist") from error
+
+
+def _mount(text: str) -> str:
+    if not re.fullmatch(r"(/[\w.-]+)*", text):
+        raise ValueError("expected a path such as /openai/v1")
+    return text
 
 
 def _label(text: str) -> str:
@@ -95,7 +101,7 @@ class ProviderSettings(Settings):
     hosts: tuple[str, ...] = ()
     family: Literal["openai-chat", "anthropic", "gemini"] = "openai-chat"
     api: Url | None = None
-    mount: Annotated[str, Field(pattern=r"^(/[\w.-]+)*$")] = ""
+    mount: Annotated[str, AfterValidator(_mount)] = ""
     upstream: Url | None = None
     subscription_hosts: tuple[str, ...] = ()
 

@@ -56,8 +56,10 @@ def parse(text: str, name: str, environ: Mapping[str, str] = os.environ) -> Sour
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
-        # What YAML quotes may be a secret.
-        problem = re.sub(r"'[^']{4,}'", "'…'", error.problem or "it cannot be read")
+        # A secret that starts with `*`, `&` or `!` is quoted as the name of one of these.
+        problem = re.sub(
+            r"(alias|anchor|tag|handle) '[^']*'", r"\1", error.problem or "it cannot be read"
+        )
         raise ConfigError(f"{name}:{line}: is not valid YAML: {problem}.") from None
     except (yaml.reader.ReaderError, RecursionError) as error:
         reason = getattr(error, "reason", "it is nested too deeply")
@@ -77,6 +79,7 @@ class _Reader:
         self.loader = loader
         self.environ = environ
         self.lines: dict[Place, int] = {}
+        self.merged: dict[yaml.MappingNode, int] = {}
 
     def value(self, node: yaml.Node, place: Place) -> Any:
         self.lines[place] = node.start_mark.line + 1
@@ -95,14 +98,12 @@ class _Reader:
         return self.expanded(value, place) if isinstance(value, str) else value
 
     def mapping(self, node: yaml.MappingNode, place: Place) -> dict[str, Any]:
-        own = [pair for pair in node.value if pair[0].tag != _MERGE]
-        self.loader.flatten_mapping(node)  # puts what is merged before what is the mapping's own
-        merged = node.value[: len(node.value) - len(own)]
+        merged = self.merged_into(node)
         values: dict[str, Any] = {}
-        for key_node, value_node in merged:
+        for key_node, value_node in node.value[:merged]:
             values[str(key_node.value)] = self.value(value_node, (*place, str(key_node.value)))
         seen: set[str] = set()
-        for key_node, value_node in own:
+        for key_node, value_node in node.value[merged:]:
             key = str(key_node.value)
             here = (*place, key)
             line = key_node.start_mark.line + 1
@@ -115,6 +116,14 @@ class _Reader:
             values[key] = self.value(value_node, here)
             self.lines[here] = line
         return values
+
+    def merged_into(self, node: yaml.MappingNode) -> int:
+        """Put what `<<` names in front of the mapping's own members; how many that are."""
+        if node not in self.merged:  # an alias leads here again
+            own = sum(key.tag != _MERGE for key, _ in node.value)
+            self.loader.flatten_mapping(node)
+            self.merged[node] = len(node.value) - own
+        return self.merged[node]
 
     def expanded(self, text: str, place: Place) -> str:
         def variable(match: re.Match[str]) -> str:
