@@ -1,0 +1,270 @@
+"""LiteLLM's life under a proxy: killed, late, broken, switched off, and ended."""
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from gateway.ports import free_port
+from tests.e2e.litellm_calls import GPT, body
+from tests.e2e.litellm_scene import (
+    MASTER_KEY,
+    UPSTREAM_KEYS,
+    at,
+    backend,
+    block,
+    litellm_proxy,
+    straight_to,
+    wait_for,
+    wait_until_up,
+)
+from tests.e2e.mitmdump import BIN, Mitmdump
+from tests.e2e.test_litellm_errors import ENDPOINTS, told
+from tests.e2e.test_sdks import KEY, QUESTION, raw_client
+from tests.fakes import Provider, Step
+
+SECONDS_TO_END = 15.0
+SECONDS_TO_NOTICE = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Where proxies are started: LiteLLM's environment, and who stands behind them."""
+
+    environment: Path
+    upstream: Provider
+    origin: Provider
+
+    def proxy(self, directory: Path, **litellm: Any) -> Mitmdump:
+        """With the files of docs/backends.md, the settings given, and providers that are here."""
+        directory.mkdir(exist_ok=True)
+        return litellm_proxy(
+            directory,
+            self.environment,
+            self.config(**litellm),
+            at(self.upstream, block("litellm.yaml")),
+        )
+
+    def config(self, **litellm: Any) -> dict[str, Any]:
+        config: dict[str, Any] = yaml.safe_load(block("config.yaml"))
+        if "url" in litellm:
+            del config["litellm"]["config"]
+        config["litellm"] |= {"key": MASTER_KEY, **litellm}
+        return config | straight_to(self.origin)
+
+
+@pytest.fixture
+def stage(litellm_environment: Path) -> Iterator[Stage]:
+    with Provider() as upstream, Provider() as origin:
+        yield Stage(litellm_environment, upstream, origin)
+
+
+def ask(proxy: Mitmdump, dialect: str = "openai-chat") -> httpx.Response:
+    path, model = ENDPOINTS[dialect]
+    with raw_client("by base URL", proxy) as client:
+        return client.post(path, json=body(model), headers={"authorization": f"Bearer {KEY}"})
+
+
+def posts(provider: Provider) -> int:
+    """At its start LiteLLM asks for lists of models, too."""
+    return [seen.method for seen in provider.requests].count("POST")
+
+
+def is_running(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2]
+    except FileNotFoundError:
+        if Path("/proc/self").exists():
+            return False
+    else:
+        return not state.startswith("Z")
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, 0)
+        return True
+    return False
+
+
+def kill(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: not is_running(pid))
+
+
+def break_a_stream_by_killing(pid: int, proxy: Mitmdump, upstream: Provider) -> None:
+    upstream.script(Step(match="chat", text="word " * 400, chunk_delay=0.05))
+    with (
+        raw_client("by base URL", proxy) as client,
+        client.stream("POST", "/v1/chat/completions", json=body(GPT, stream=True)) as answer,
+    ):
+        chunks = answer.iter_raw()
+        assert next(chunks)
+        kill(pid)
+        with pytest.raises(httpx.RemoteProtocolError):
+            list(chunks)
+
+
+def test_a_killed_litellm_is_told_in_the_dialect_until_it_is_back(
+    stage: Stage, tmp_path: Path
+) -> None:
+    with stage.proxy(tmp_path, wait=0, log="litellm.log") as proxy:
+        before = wait_until_up(proxy)
+        assert ask(proxy).status_code == 200
+        break_a_stream_by_killing(before["pid"], proxy, stage.upstream)
+
+        for dialect in ENDPOINTS:
+            answer = ask(proxy, dialect)
+            assert answer.status_code == 503, answer.text
+            assert int(answer.headers["retry-after"]) > 0
+            assert "LiteLLM" in told(dialect, answer)
+        assert proxy.ask("/health")["status"] == "degraded"
+        assert posts(stage.origin) == 0
+
+        after = wait_until_up(proxy)
+        assert (after["restarts"], after["url"]) == (1, before["url"])
+        assert ask(proxy).status_code == 200
+        stage.upstream.script(*(Step(match="/v1/", status=status) for status in (401, 429, 500)))
+        assert [ask(proxy).status_code for _ in range(3)] == [401, 429, 500]
+
+        proxy.stop(signal.SIGTERM)
+        wait_for(lambda: not is_running(after["pid"]), SECONDS_TO_END)
+        assert "Traceback" not in proxy.log
+        logs = proxy.log + (proxy.home / "litellm.log").read_text()
+        assert "RateLimitError" in logs
+        for secret in (MASTER_KEY, KEY, QUESTION, *UPSTREAM_KEYS.values()):
+            assert secret not in logs
+
+
+def test_a_killed_litellm_is_passed_by_until_it_is_back(stage: Stage, tmp_path: Path) -> None:
+    with stage.proxy(tmp_path, when_down="direct") as proxy:
+        # A LiteLLM that is not up yet is passed by as well.
+        assert ask(proxy).status_code == 200
+        assert posts(stage.origin) == 1
+        before = wait_until_up(proxy)
+        assert ask(proxy).status_code == 200
+        assert posts(stage.upstream) == 1
+        kill(before["pid"])
+
+        for number, dialect in enumerate(ENDPOINTS, start=2):
+            assert ask(proxy, dialect).status_code == 200
+            assert posts(stage.origin) == number
+        assert stage.origin.requests[-1].header("authorization") == f"Bearer {KEY}"
+        assert MASTER_KEY not in str(stage.origin.requests)
+        info = proxy.ask("/memory-routing/info")
+        assert info["backend"] == "litellm"
+
+        after = wait_until_up(proxy)
+        assert ask(proxy).status_code == 200
+        assert posts(stage.upstream) == 2
+        assert posts(stage.origin) == len(ENDPOINTS) + 1
+
+        proxy.stop(signal.SIGKILL)
+        wait_for(lambda: not is_running(after["pid"]), SECONDS_TO_END)
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_a_litellm_that_is_still_starting_ends_with_its_proxy(
+    how: signal.Signals, stage: Stage, tmp_path: Path
+) -> None:
+    with stage.proxy(tmp_path) as proxy:
+        pid: int = wait_for(lambda: backend(proxy)["pid"])
+        assert is_running(pid)
+        proxy.stop(how)
+
+    wait_for(lambda: not is_running(pid), SECONDS_TO_END)
+
+
+def test_two_proxies_share_a_litellm_that_comes_up_late_and_is_switched_off(
+    stage: Stage, tmp_path: Path
+) -> None:
+    port = free_port()
+    with stage.proxy(tmp_path / "guest", url=f"http://127.0.0.1:{port}") as guest:
+        assert ask(guest).status_code == 503
+        assert "cannot be reached" in backend(guest)["detail"]
+
+        with stage.proxy(tmp_path / "host", port=port, wait=100) as host:
+            with raw_client("by base URL", host) as client:
+                held = client.post("/v1/chat/completions", json=body(GPT), timeout=100)
+            assert held.status_code == 200, held.text
+            pid = backend(host)["pid"]
+            guest.wait_until(lambda: backend(guest)["state"] == "up", SECONDS_TO_NOTICE)
+            assert ask(guest).status_code == 200
+            assert posts(stage.upstream) == 2
+            assert guest.port not in host.listening()
+            assert host.port not in guest.listening()
+
+            switch(guest, {"backend": "direct"} | straight_to(stage.origin))
+            assert ask(guest).status_code == 200
+            assert (posts(stage.upstream), posts(stage.origin)) == (2, 1)
+            switch(guest, stage.config(url=f"http://127.0.0.1:{port}", wait=60))
+            assert ask(guest).status_code == 200
+            assert (posts(stage.upstream), posts(stage.origin)) == (3, 1)
+
+            switch(host, {"backend": "direct"} | straight_to(stage.origin))
+            wait_for(lambda: not is_running(pid), SECONDS_TO_END)
+            assert ask(host).status_code == 200
+            assert posts(stage.origin) == 2
+            assert host.ask("/health")["status"] == "ok"
+            assert ask(guest).status_code == 503
+
+
+def switch(proxy: Mitmdump, config: dict[str, Any]) -> None:
+    proxy.configure(yaml.safe_dump(config))
+    proxy.wait_until(
+        lambda: proxy.ask("/memory-routing/info")["backend"] == config["backend"],
+        SECONDS_TO_NOTICE,
+    )
+
+
+def test_other_settings_change_while_the_same_litellm_runs(stage: Stage, tmp_path: Path) -> None:
+    with stage.proxy(tmp_path) as proxy:
+        before = wait_until_up(proxy)
+        models = {"our-*": "gpt"}
+        proxy.configure(
+            yaml.safe_dump(stage.config(config="litellm.yaml", models=models, when_down="direct"))
+        )
+        proxy.wait_until(lambda: "settings.changed" in proxy.log, SECONDS_TO_NOTICE)
+
+        with raw_client("by base URL", proxy) as client:
+            answer = client.post("/v1/chat/completions", json=body("our-own"))
+
+        assert answer.status_code == 200, answer.text
+        assert posts(stage.upstream) == 1
+        assert backend(proxy)["pid"] == before["pid"]
+
+
+BROKEN_FILES = {
+    "no YAML": ("model_list:\n  - model_name: gpt\n    litellm_params: {model: [\n", 4),
+    "no models": ("general_settings: {}\n", 1),
+    "an entry without parameters": ("model_list:\n\n  - model_name: gpt\n", 3),
+    "models that are no list": ("general_settings: {}\nmodel_list: gpt\n", 2),
+}
+
+
+@pytest.mark.parametrize(("litellm_yaml", "line"), BROKEN_FILES.values(), ids=BROKEN_FILES)
+def test_a_broken_litellm_yaml_is_told_with_its_line_and_stops_no_direct_call(
+    litellm_yaml: str, line: int, stage: Stage, tmp_path: Path
+) -> None:
+    config = stage.config(when_down="direct")
+    with litellm_proxy(tmp_path, stage.environment, config, litellm_yaml) as proxy:
+        proxy.wait_until(lambda: backend(proxy)["state"] == "down", SECONDS_TO_NOTICE)
+        place = f"{proxy.home / 'litellm.yaml'}:{line}:"
+
+        assert place in backend(proxy)["detail"]
+        status = subprocess.run(
+            [BIN / "memproxy", "status"],
+            env=proxy.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (status.returncode, status.stderr) == (1, "")
+        assert place in status.stdout
+        assert ask(proxy).status_code == 200
+        assert posts(stage.origin) == 1
