@@ -8,6 +8,7 @@ from dialects import Seen
 from dialects.workspace import CODEX_METADATA, declared_in_metadata
 from routing.decide import Route
 from routing.facts import RequestFacts
+from routing.identity import Membership
 
 RECORD = "memory_proxy"
 
@@ -46,18 +47,29 @@ def record(flow: http.HTTPFlow, route: Route) -> None:
 
     Plain values and clean text only: anything else makes saving the flow fail.
     """
-    values = {**route.summary, "errors_in": route.dialect}
-    flow.metadata[RECORD] = {
-        key: value and value.encode("utf-8", "backslashreplace").decode()
-        for key, value in values.items()
-    }
-    note = flow.metadata[RECORD]
-    flow.comment = f"{note['user_id']} in {note['project'] or 'no project'} ({note['why']})"
+    _note(flow, {**route.summary, "errors_in": route.dialect})
+
+
+def record_project(flow: http.HTTPFlow, membership: Membership) -> None:
+    """Note a project that became known only later."""
+    if membership.project:
+        note = recorded(flow)
+        why = f"{note['why']}; in a frame: {membership.why}"
+        _note(flow, {**note, "project": membership.project.path, "why": why})
 
 
 def recorded(flow: http.HTTPFlow) -> dict[str, Any]:
     found: dict[str, Any] = flow.metadata.get(RECORD, {})
     return found
+
+
+def _note(flow: http.HTTPFlow, values: dict[str, str | None]) -> None:
+    note = {
+        key: value and value.encode("utf-8", "backslashreplace").decode()
+        for key, value in values.items()
+    }
+    flow.metadata[RECORD] = note
+    flow.comment = f"{note['user_id']} in {note['project'] or 'no project'} ({note['why']})"
 
 
 def _text(raw: bytes) -> str:

@@ -3,7 +3,7 @@
 from mitmproxy import http
 
 from addons import own_pages
-from addons.facts import facts_of, headers_from, pairs_of, record, recorded
+from addons.facts import facts_of, headers_from, pairs_of, record, record_project, recorded
 from addons.open_listeners import OpenListeners
 from addons.read_settings import ReadSettings
 from addons.run_backend import RunBackend
@@ -65,10 +65,7 @@ class Reroute:
         message = messages[-1]
         if message.from_client and len(message.content) <= READABLE:
             seen = look("openai-responses", message.content)
-            membership = project_of(facts_of(flow, seen), self.listeners.projects)
-            if membership.project:
-                note["project"] = membership.project.path
-                note["why"] = f"{note['why']}; in a frame: {membership.why}"
+            record_project(flow, project_of(facts_of(flow, seen), self.listeners.projects))
 
     def _decide(self, facts: RequestFacts) -> Route:
         return decide(facts, self.settings.now, self.listeners.projects, self.backend.now)

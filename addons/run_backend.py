@@ -31,7 +31,7 @@ class RunBackend:
     def __init__(self, settings: ReadSettings) -> None:
         self.settings = settings
         self.proxy: LiteLLMProxy | None = None
-        self._made_for: LiteLLM | None = None
+        self._made_for: object = None
         self._is_reachable = True
         self._tried_at = 0.0
         self._work: set[asyncio.Task[None]] = set()
@@ -77,12 +77,14 @@ class RunBackend:
             self._in_background(self.proxy.stop())
 
     def follow_settings(self) -> None:
-        wanted = self.settings.now.litellm if self.settings.now.backend == "litellm" else None
+        config = self.settings.now
+        # Only what makes it another LiteLLM; how it is used may change under a running one.
+        wanted = config.litellm.place if config.backend == "litellm" else None
         if wanted == self._made_for:
             return
         if self.proxy:
             self._in_background(self.proxy.stop())
-        self.proxy, self._made_for = (self._proxy(wanted) if wanted else None), wanted
+        self.proxy, self._made_for = (self._proxy(config.litellm) if wanted else None), wanted
         self._is_reachable, self._tried_at = True, 0.0
         if self.proxy:
             self._in_background(self.proxy.start())

@@ -129,6 +129,11 @@ class LiteLLM(Settings):
     forward_credentials: bool = False
     log: File | None = None
 
+    @property
+    def place(self) -> tuple[object, ...]:
+        """Which LiteLLM it is, as opposed to how it is used."""
+        return self.url, self.config, self.port, self.key, self.log
+
     @model_validator(mode="after")
     def one_place(self) -> "LiteLLM":
         if self.url and self.config:

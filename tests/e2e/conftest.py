@@ -26,6 +26,8 @@ MORE_MODELS = """
 model_list:
   - model_name: llama
     litellm_params: {model: groq/llama-4-scout, api_key: os.environ/GROQ_API_KEY}
+  - model_name: llama-3
+    litellm_params: {model: groq/llama-3.3-70b, api_key: os.environ/GROQ_API_KEY}
   - model_name: text-embedding-3-small
     litellm_params: {model: openai/text-embedding-3-small, api_key: os.environ/OPENAI_API_KEY}
 litellm_settings: {callbacks: [witness.note_calls]}
@@ -78,7 +80,11 @@ def session_scene(
         models["litellm_settings"] = more["litellm_settings"]
         config = yaml.safe_load(block("config.yaml")) | straight_to(origin)
         config["litellm"] |= {"key": MASTER_KEY, "wait": 100}
-        config["litellm"]["models"] |= {"llama-*": "llama", "gpt-exactly-this": "claude"}
+        config["litellm"]["models"] |= {
+            "llama-3": "llama-3",
+            "llama-*": "llama",
+            "gpt-exactly-this": "claude",
+        }
         directory = tmp_path_factory.mktemp("litellm")
         proxy = litellm_proxy(directory, litellm_environment, config, models)
         witness = Witness(proxy.home)

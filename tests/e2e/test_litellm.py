@@ -48,7 +48,7 @@ from tests.e2e.test_sdks import (
 )
 from tests.fakes import Seen, Step
 
-MODELS = ["gpt", "claude", "gemini", "llama", EMBEDDING]
+MODELS = ["gpt", "claude", "gemini", "llama", "llama-3", EMBEDDING]
 """What LiteLLM calls its own."""
 
 
