@@ -69,7 +69,7 @@ def start(places: Places, port: int, arguments: list[str]) -> Running:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            cwd=Path.home(),
+            cwd=ROOT,  # not the caller's, which may be deleted while we serve
             start_new_session=True,
         )
     finally:

@@ -192,7 +192,10 @@ def env(desk: Desk, directory: str, shared: bool, shell: str, machine: bool) -> 
         click.echo(_export(shell, name, value))
 
 
-@main.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@main.command(
+    short_help="Start a tool through the proxy.",
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+)
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 @click.pass_obj
 def run(desk: Desk, command: tuple[str, ...]) -> None:

@@ -32,6 +32,7 @@ model_list:
     litellm_params: {model: openai/text-embedding-3-small, api_key: os.environ/OPENAI_API_KEY}
 litellm_settings: {callbacks: [witness.note_calls]}
 """
+MORE_NAMES = {"llama-3": "llama-3", "llama-*": "llama", "gpt-exactly-this": "claude"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

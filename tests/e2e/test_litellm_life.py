@@ -203,7 +203,8 @@ def test_a_litellm_of_another_proxy_is_used_when_it_is_up_and_passed_by_when_it_
 
             kill(before["pid"])
             for number, dialect in enumerate(ENDPOINTS, start=3):
-                assert ask(host, dialect).status_code == 200
+                answer = ask(host, dialect)
+                assert answer.status_code == 200, answer.text
                 assert posts(stage.origin) == number
             last = stage.origin.requests[-1]
             assert last.header("authorization") == f"Bearer {KEY}"

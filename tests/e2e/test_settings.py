@@ -36,14 +36,12 @@ class Wrong:
 
 # The first line holds the ports.
 WRONG = {
-    "a key with a slip": Wrong("\nbackendd: direct\n", 3, "backendd", "did you mean `backend`"),
     "a nested key": Wrong(
         f"litellm:\n  url: http://127.0.0.1:9\n  key: {SECRET}\n  modells: {{}}\n",
         5,
         "litellm.modells",
         "did you mean `models`",
     ),
-    "a value": Wrong("backend: sideways\n", 2, "backend", "'direct' or 'litellm'"),
     "a value that is a secret": Wrong(
         f"litellm:\n  url: {SECRET}\n", 3, "litellm.url", "expected http://HOST"
     ),
@@ -58,7 +56,6 @@ WRONG = {
         "NOBODY_SETS_IT is not set",
     ),
     "no YAML": Wrong(f"litellm:\n  key: '{SECRET}\n", 4, "", "is not valid YAML"),
-    "a key twice": Wrong("backend: direct\nbackend: direct\n", 3, "backend", "Keep one"),
 }
 
 
@@ -263,7 +260,7 @@ def test_a_secret_is_told_nowhere(proxy: Mitmdump) -> None:
     assert [answer.status_code for answer in answers] == [503, 503, 503]
     told = [answer.text + str(answer.headers) for answer in answers]
     told += [str(proxy.ask("/health")), str(proxy.ask("/memory-routing/info")), proxy.log]
-    status = [BIN / "memproxy", "status", "--json"]
+    status = [str(BIN / "memproxy"), "status", "--json"]
     told.append(
         subprocess.run(
             status, check=False, env=proxy.environment, capture_output=True, text=True

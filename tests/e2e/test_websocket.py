@@ -4,6 +4,7 @@ import contextlib
 import json
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from time import monotonic
@@ -14,6 +15,7 @@ from mitmproxy.http import HTTPFlow
 from mitmproxy.io import FlowReader
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
+from websockets.sync.connection import Connection
 from websockets.sync.server import ServerConnection, serve
 
 from tests.e2e.mitmdump import Mitmdump, free_block
@@ -89,7 +91,7 @@ def secured(
         yield proxy
 
 
-type Way = Callable[..., contextlib.AbstractContextManager[ClientConnection]]
+type Way = Callable[..., ClientConnection]
 
 
 @pytest.fixture(params=["proxy", "base URL", "proxy, TLS to the provider"])
@@ -243,13 +245,12 @@ def test_on_the_shared_port_a_frame_tells_the_project(
             ask(codex, WARM_UP)
             ask(codex, json.dumps(frame))
 
-    records = {
-        session: eventually(lambda name=session: record_of(secured, name))
-        for session in ("telling", "lost")
-    }
-    assert records["telling"]["project"] == str(secured.project.resolve())
-    assert str(inside) in records["telling"]["why"]
-    assert records["lost"]["project"] is None
+    telling_record, lost_record = (
+        eventually(partial(record_of, secured, session)) for session in ("telling", "lost")
+    )
+    assert telling_record["project"] == str(secured.project.resolve())
+    assert str(inside) in telling_record["why"]
+    assert lost_record["project"] is None
 
 
 def test_on_a_projects_own_port_no_frame_changes_the_project(
@@ -261,7 +262,7 @@ def test_on_a_projects_own_port_no_frame_changes_the_project(
     with through(secured)(additional_headers=HANDSHAKE | {"session-id": "own port"}) as codex:
         ask(codex, json.dumps(frame))
 
-    record = eventually(lambda: record_of(secured, "own port"))
+    record = eventually(partial(record_of, secured, "own port"))
     assert record["project"] == str(secured.project.resolve())
 
 
@@ -330,7 +331,7 @@ def test_litellm_has_no_websocket_so_the_client_is_told_to_use_http_at_once(
 def through(proxy: Mitmdump, url: str = OPENAI, *, port: int | None = None) -> Way:
     """As a tool with HTTPS_PROXY does."""
 
-    def opened(**options: Any) -> contextlib.AbstractContextManager[ClientConnection]:
+    def opened(**options: Any) -> ClientConnection:
         at = f"http://127.0.0.1:{port or proxy.port}"
         settings = {"max_size": None, "open_timeout": 30} | options
         return connect(url, ssl=proxy.trust(), proxy=at, **settings)
@@ -341,19 +342,19 @@ def through(proxy: Mitmdump, url: str = OPENAI, *, port: int | None = None) -> W
 def beside(proxy: Mitmdump) -> Way:
     """As a tool does that has us for a base URL."""
 
-    def opened(**options: Any) -> contextlib.AbstractContextManager[ClientConnection]:
+    def opened(**options: Any) -> ClientConnection:
         url = f"ws://127.0.0.1:{proxy.port}/v1/responses"
         return connect(url, proxy=None, **({"max_size": None, "open_timeout": 30} | options))
 
     return opened
 
 
-def ask(codex: ClientConnection, text: str) -> list[str]:
+def ask(codex: Connection, text: str) -> list[str]:
     codex.send(text)
     return [*until_completed(codex)]
 
 
-def until_completed(codex: ClientConnection) -> Iterator[str]:
+def until_completed(codex: Connection) -> Iterator[str]:
     kind = ""
     while kind != "response.completed":
         text = codex.recv(SECONDS)
