@@ -42,12 +42,13 @@ def headers_from(pairs: tuple[tuple[str, str], ...]) -> http.Headers:
     return http.Headers([(_raw(name), _raw(value)) for name, value in pairs])
 
 
-def record(flow: http.HTTPFlow, route: Route) -> None:
+def record(flow: http.HTTPFlow, facts: RequestFacts, route: Route) -> None:
     """Note on the flow what was decided; the comment is what mitmweb shows of it.
 
     Plain values and clean text only: anything else makes saving the flow fail.
     """
-    _note(flow, {**route.summary, "errors_in": route.dialect})
+    host = route.target.host if route.target else facts.host
+    _note(flow, {**route.summary, "errors_in": route.dialect, "host": host})
 
 
 def record_project(flow: http.HTTPFlow, membership: Membership) -> None:

@@ -43,4 +43,4 @@ def scope_of(flow: http.HTTPFlow) -> Scope | None:
     if note.get("backend") != "direct" or not note.get("provider"):
         return None
     headers = tuple(flow.request.headers.items(multi=True))
-    return Scope(note.get("project"), account_of(headers, flow.request.path), flow.request.host)
+    return Scope(note.get("project"), account_of(headers, flow.request.path), note["host"])

@@ -34,7 +34,7 @@ addons = [
     Reroute(_settings, _listeners, _backend),
     KeepCookies(),
     PassStreams(),
-    Retell(),
+    Retell(_backend),
     TellErrors(_backend),
     LogCalls(),
     PruneFlows(),

@@ -35,7 +35,7 @@ class Reroute:
         facts = facts_of(flow)
         route = self._decide(facts)
         if flow.response or flow.error:  # refused already; the record says in which dialect
-            record(flow, route)
+            record(flow, facts, route)
             return
         if route.call and route.call.has_body and not facts.wants_websocket:
             return
@@ -80,7 +80,7 @@ class Reroute:
         if depends and not facts.wants_websocket and not route.page:
             await self.backend.settle(may_wait=not route.is_fallback)
             route = self._decide(facts)
-        record(flow, route)
+        record(flow, facts, route)
         if route.page:
             flow.response = own_pages.answer(
                 route, facts, self.settings, self.listeners, self.backend

@@ -7,6 +7,7 @@ from urllib.parse import parse_qs
 from mitmproxy import http
 
 from addons.facts import recorded
+from addons.run_backend import RunBackend
 from dialects import Problem, reshape_error, shape_error
 from dialects.gemini_answers import Stream, models_body
 
@@ -15,12 +16,20 @@ KEY_REFUSED = Problem(
     "backend_key_refused",
     "LiteLLM refused the memory proxy's key: check `litellm.key` in its config.",
 )
+KEY_MISSING = Problem(
+    403,
+    "backend_key_refused",
+    "LiteLLM asks for a key: set `litellm.key` in the memory proxy's config.",
+)
 _REFUSALS = frozenset({"no_db_connection", "auth_error", "token_not_found_in_db"})
 """What LiteLLM calls it when the key that we sent is not one of its own."""
 
 
 class Retell:
     """LiteLLM's errors are in OpenAI's shape or a web framework's; its models are OpenAI's."""
+
+    def __init__(self, backend: RunBackend) -> None:
+        self.backend = backend
 
     def response(self, flow: http.HTTPFlow) -> None:
         response = flow.response
@@ -31,10 +40,12 @@ class Retell:
             put(response, models_body(body))
             return
         dialect = recorded(flow)["errors_in"]
-        if is_key_refused(body):
+        has_key = self.backend.key is not None
+        if is_key_refused(body) if has_key else is_key_missed(response.status_code, body):
             # Told as it is, the client would take its own key for the culprit.
-            response.status_code = KEY_REFUSED.status
-            put(response, shape_error(dialect, KEY_REFUSED))
+            problem = KEY_REFUSED if has_key else KEY_MISSING
+            response.status_code = problem.status
+            put(response, shape_error(dialect, problem))
         else:
             put(response, reshape_error(dialect, response.status_code, body))
         wait = response.headers.get("llm_provider-retry-after")
@@ -78,3 +89,8 @@ def is_key_refused(body: bytes) -> bool:
         return json.loads(body)["error"]["type"] in _REFUSALS
     except (ValueError, KeyError, TypeError, RecursionError):
         return False
+
+
+def is_key_missed(status: int, body: bytes) -> bool:
+    """LiteLLM without a database breaks over a missing key, and says so in plain text."""
+    return status in (401, 403) or is_key_refused(body) or (status == 500 and b"{" not in body)

@@ -33,11 +33,11 @@ def answer(flow: http.HTTPFlow, status: int, message: str) -> http.Response | No
 def problem_of(flow: http.HTTPFlow, status: int, message: str) -> Problem:
     if status < 500:
         return Problem(status, "bad_request", f"The memory proxy cannot read this: {message}")
-    to_litellm = recorded(flow).get("backend") == "litellm"
-    if to_litellm and flow.server_conn.timestamp_tcp_setup is None:
-        return Problem(503, BACKEND_DOWN, f"LiteLLM cannot be reached: {message}", retry_after=5)
-    whom = "LiteLLM" if to_litellm else flow.request.pretty_host
     hint = ""
     if "ertificate" in message:
         hint = " If that is a gateway of your own, name its CA in the config as `upstream_ca`."
-    return Problem(status, "upstream_failed", f"No answer from {whom}: {message}{hint}")
+    if recorded(flow).get("backend") == "litellm":
+        # Also where it took the request and died: a port may accept a moment longer.
+        return Problem(503, BACKEND_DOWN, f"No answer from LiteLLM: {message}{hint}", retry_after=5)
+    host = flow.request.pretty_host
+    return Problem(status, "upstream_failed", f"No answer from {host}: {message}{hint}")

@@ -104,7 +104,10 @@ class _Reader:
             values[str(key_node.value)] = self.value(value_node, (*place, str(key_node.value)))
         seen: set[str] = set()
         for key_node, value_node in node.value[merged:]:
-            key = str(key_node.value)
+            if not isinstance(key_node, yaml.ScalarNode):
+                line = key_node.start_mark.line + 1
+                raise ConfigError(f"{self.name}:{line}: a setting's name must be a plain word.")
+            key = key_node.value
             here = (*place, key)
             line = key_node.start_mark.line + 1
             if key in seen:

@@ -43,7 +43,7 @@ class Desk:
 
     def project(self, registry: PortRegistry, directory: str) -> Project:
         """The registered project that a directory lies in."""
-        if project := registry.project_containing(directory):
+        if project := registry.project_containing(canonical(directory)):
             return project
         raise ProxyError(
             f"{canonical(directory)} lies in no registered project. Register it:"

@@ -375,11 +375,23 @@ def test_an_error_of_one_dialect_is_told_in_another_unless_they_are_the_same(
         assert message_in(native, reshaped) == "slow down"
 
 
-def test_the_code_of_an_error_is_kept_where_the_dialect_has_a_place_for_it() -> None:
-    reshaped = reshape_error("openai-chat", 404, b'{"detail":{"message":"m","code":"no_such"}}')
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        pytest.param(b'{"detail":{"message":"m","code":"c","type":"t"}}', "c", id="its code"),
+        pytest.param(b'{"detail":{"message":"m","type":"t"}}', "t", id="else its type"),
+        pytest.param(b'{"code":"outer","error":{"message":"m"}}', "outer", id="else one around it"),
+        pytest.param(b'{"detail":{"message":"m"}}', "backend_error", id="else a word of ours"),
+        pytest.param(b"oops", "backend_error", id="also without a reason"),
+    ],
+)
+def test_the_code_of_an_error_is_kept_where_the_dialect_has_a_place_for_it(
+    body: bytes, code: str
+) -> None:
+    reshaped = reshape_error("openai-chat", 404, body)
 
     assert reshaped is not None
-    assert json.loads(reshaped)["error"]["code"] == "no_such"
+    assert json.loads(reshaped)["error"]["code"] == code
 
 
 words = st.sampled_from(["error", "detail", "message", "msg", "loc", "type", "code", "status"])

@@ -374,6 +374,20 @@ def test_a_body_of_any_form_can_be_looked_at(dialect: str, body: Any) -> None:
     assert seen.model is None or isinstance(seen.model, str)
 
 
+@pytest.mark.parametrize("dialect", ["openai-chat", "openai-responses", "anthropic", "gemini"])
+@pytest.mark.parametrize("odd", [None, 5, "x", [], [5], ["x"], [[]], [{}], {}, {"0": {}}])
+def test_a_part_of_another_form_declares_nothing(dialect: str, odd: Any) -> None:
+    keys = ("system", "messages", "instructions", "input", "contents", "client_metadata", "request")
+    parts = [{"role": "system", "content": odd}, {"role": "user", "parts": odd}]
+
+    for key in keys:
+        assert declared(dialect, {key: odd}) == ()
+        assert declared(dialect, {key: parts}) == ()
+    assert declared(dialect, {"systemInstruction": {"parts": odd}}) == ()
+    assert declared(dialect, {"client_metadata": {CODEX_METADATA: odd}}) == ()
+    assert declared(dialect, dict.fromkeys(keys, odd)) == ()
+
+
 @given(st.binary() | st.text().map(str.encode))
 def test_bytes_that_are_no_object_tell_nothing(body: bytes) -> None:
     assert look("openai-chat", b"[" + body).directories == ()

@@ -32,7 +32,7 @@ UPSTREAM_KEYS = {
 def block(name: str) -> str:
     """A file that the page on backends shows, by the name in its first line."""
     blocks = re.findall(r"^```yaml\n(# .*?)^```$", PAGE.read_text(), re.M | re.S)
-    [found] = [text for text in blocks if text.startswith(f"# {name}")]
+    [found] = [text for text in blocks if text.startswith(f"# {name}\n")]
     return str(found)
 
 

@@ -83,9 +83,7 @@ def attempts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Attempt]:
 
 
 def attempt(name: str, directory: Path, found: dict[str, Attempt]) -> None:
-    # Without -n, so that mitmproxy would open a port of its own.
-    proxy = Mitmdump(directory, WRONG[name].settings, arguments=())
-    proxy.command += ["-p", str(free_block())]
+    proxy = Mitmdump(directory, WRONG[name].settings)
     listened: set[tuple[str, int]] = set()
     with subprocess.Popen(
         proxy.command,

@@ -186,16 +186,6 @@ def test_what_is_not_tls_passes_a_tunnel_both_ways(scene: Scene, sent: bytes) ->
     assert received == sent
 
 
-def test_a_server_that_speaks_first_is_heard(scene: Scene) -> None:
-    greeting = b"220 mail.example ESMTP\r\n"
-
-    with (
-        origin(lambda line: line.sendall(greeting)) as port,
-        tunnel(scene.proxy, "127.0.0.1", port) as line,
-    ):
-        assert exactly(len(greeting), line) == greeting
-
-
 def test_a_plain_request_for_a_stranger_passes_unchanged(
     direct: Mitmdump, provider: Provider
 ) -> None:

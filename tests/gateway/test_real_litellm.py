@@ -13,27 +13,16 @@ import pytest
 import yaml
 
 from gateway.child_environment import child_environment
-from gateway.environment import ensure_environment, installed_version
+from gateway.environment import installed_version
 from gateway.litellm_proxy import LiteLLMProxy, Local, Pace, Remote
 from gateway.ports import free_port
+from tests.e2e.litellm_environment import REQUIREMENTS, ROOT
 from tests.fakes import Provider, Step
 
 pytestmark = pytest.mark.e2e
 
-ROOT = Path(__file__).parents[2]
-REQUIREMENTS = ROOT / "requirements" / "litellm.txt"
 READY = 90
 PROMPT = "the secret recipe of the blue pancake"
-
-
-def shared_environment() -> Path:
-    """Where the tests keep LiteLLM between runs."""
-    if named := os.environ.get("MEMPROXY_TEST_LITELLM_ENV"):
-        return Path(named)
-    cache = ROOT / ".cache"
-    cache.mkdir(exist_ok=True)
-    (cache / ".gitignore").write_text("*\n")
-    return cache / "litellm-env"
 
 
 @pytest.fixture
@@ -43,10 +32,10 @@ def config(tmp_path: Path) -> Path:
 
 @asynccontextmanager
 async def serving(
-    config: Path, provider: Provider, log: Path | None = None
+    config: Path, environment: Path, provider: Provider, log: Path | None = None
 ) -> AsyncIterator[LiteLLMProxy]:
     _write(config, provider)
-    proxy = LiteLLMProxy(Local(config, shared_environment(), REQUIREMENTS, log=log))
+    proxy = LiteLLMProxy(Local(config, environment, REQUIREMENTS, log=log))
     await proxy.start()
     try:
         assert await proxy.wait_ready(300), proxy.status
@@ -80,11 +69,11 @@ async def ask(proxy: LiteLLMProxy, **more: object) -> httpx.Response:
 
 
 async def test_it_serves_survives_a_kill_and_is_gone_after_stop(
-    config: Path, tmp_path: Path
+    config: Path, litellm_environment: Path, tmp_path: Path
 ) -> None:
     log = tmp_path / "litellm.log"
     with Provider() as provider:
-        async with serving(config, provider, log) as proxy:
+        async with serving(config, litellm_environment, provider, log) as proxy:
             first = proxy.status
             assert first.version is not None
             assert (await ask(proxy)).status_code == 200
@@ -117,9 +106,11 @@ async def test_it_serves_survives_a_kill_and_is_gone_after_stop(
     assert "sk-upstream" not in said
 
 
-async def test_stop_does_not_wait_for_a_stream_that_never_ends(config: Path) -> None:
+async def test_stop_does_not_wait_for_a_stream_that_never_ends(
+    config: Path, litellm_environment: Path
+) -> None:
     with Provider() as provider:
-        async with serving(config, provider) as proxy:
+        async with serving(config, litellm_environment, provider) as proxy:
             provider.always(Step(stall=True))
             asking = asyncio.create_task(ask(proxy, stream=True))
             await asyncio.to_thread(
@@ -131,11 +122,13 @@ async def test_stop_does_not_wait_for_a_stream_that_never_ends(config: Path) -> 
             await asking
 
 
-async def test_a_litellm_yaml_that_only_litellm_refuses_is_told(config: Path) -> None:
+async def test_a_litellm_yaml_that_only_litellm_refuses_is_told(
+    config: Path, litellm_environment: Path
+) -> None:
     with Provider() as provider:
         _write(config, provider)
         _append(config, "general_settings:\n  custom_auth: nowhere.at_all\n")
-        local = Local(config, shared_environment(), REQUIREMENTS)
+        local = Local(config, litellm_environment, REQUIREMENTS)
         proxy = LiteLLMProxy(local, pace=Pace(start=READY))
         await proxy.start()
         try:
@@ -146,9 +139,10 @@ async def test_a_litellm_yaml_that_only_litellm_refuses_is_told(config: Path) ->
             await proxy.stop()
 
 
-async def test_it_ends_when_its_standard_input_does(config: Path) -> None:
-    said: list[str] = []
-    python = await ensure_environment(shared_environment(), REQUIREMENTS, said.append)
+async def test_it_ends_when_its_standard_input_does(
+    config: Path, litellm_environment: Path
+) -> None:
+    python = litellm_environment / "bin" / "python"
     assert installed_version(python)
     with Provider() as provider:
         _write(config, provider)

@@ -212,6 +212,14 @@ def test_what_is_told_of_an_unknown_path_is_printable_and_short() -> None:
     assert len(message) < 1000
 
 
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/models", "/v1beta/models", "/groq/v1/x"])
+def test_a_path_of_a_provider_that_is_not_configured_is_refused(path: str) -> None:
+    arrival = arrival_of(asked(path), [])
+
+    assert isinstance(arrival, Refused)
+    assert arrival.problem.code == "unknown_path"
+
+
 def test_a_provider_without_an_address_asks_for_one() -> None:
     problem = refused(asked("/azure/openai/deployments/d/chat/completions")).problem
 

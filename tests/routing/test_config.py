@@ -269,6 +269,11 @@ def test_what_is_no_yaml_mapping_is_told_by_file_and_line(text: str, line: int, 
     assert told in message
 
 
+@pytest.mark.parametrize("way", ["url: 'http://h'", "config: litellm.yaml"])
+def test_litellm_is_reached_by_its_address_or_started_from_its_file(way: str) -> None:
+    assert understood(f"backend: litellm\nlitellm: {{{way}}}").backend == "litellm"
+
+
 def test_all_mistakes_are_told_at_once() -> None:
     told = complaint(f"backend: {SECRET}\nidle_timeout: 1\nports: {{shared: 0}}").splitlines()
 
@@ -545,3 +550,22 @@ def test_settings_cannot_be_changed_behind_the_files_back() -> None:
 
     with pytest.raises(ValueError, match="frozen"):
         config.backend = "litellm"  # type: ignore[misc]  # that is the point
+
+
+@pytest.mark.parametrize(
+    ("setting", "is_the_same"),
+    [
+        ("key: other", False),
+        ("port: 4001", False),
+        ("log: litellm.log", False),
+        ("when_down: direct", True),
+        ("wait: 1", True),
+        ("models: {a: b}", True),
+        ("forward_credentials: true", True),
+    ],
+)
+def test_which_litellm_it_is_differs_from_how_it_is_used(setting: str, is_the_same: bool) -> None:
+    before = understood("litellm: {config: litellm.yaml}").litellm
+    after = understood(f"litellm: {{config: litellm.yaml, {setting}}}").litellm
+
+    assert (after.place == before.place) is is_the_same

@@ -1,0 +1,113 @@
+"""docs/backends.md: its files work, and what it says of LiteLLM is so."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+
+from gateway.litellm_yaml import read_litellm_yaml
+from routing import config as settings
+from tests.e2e.litellm_calls import CLAUDE, GPT, body
+from tests.e2e.litellm_scene import Scene, block
+from tests.e2e.test_sdks import raw_client
+from tests.fakes import Step
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "config.yaml, for a LiteLLM that runs already"])
+def test_the_settings_on_the_page_are_valid(name: str, tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(block(name))
+
+    assert settings.load(file, {}).backend == "litellm"
+
+
+def test_litellms_file_on_the_page_is_valid(tmp_path: Path) -> None:
+    file = tmp_path / "litellm.yaml"
+    file.write_text(block("litellm.yaml"))
+
+    assert read_litellm_yaml(file, {}).master_key is None
+
+
+def test_the_files_on_the_page_are_those_that_the_tests_run_with(session_scene: Scene) -> None:
+    home = session_scene.proxy.home
+    page, used = (
+        yaml.safe_load(text)
+        for text in (block("litellm.yaml"), (home / "litellm.yaml").read_text())
+    )
+    for shown, real in zip(page["model_list"], used["model_list"], strict=False):
+        del real["litellm_params"]["api_base"]
+        assert real == shown
+    assert used["router_settings"] == page["router_settings"]
+    config = yaml.safe_load((home / "config.yaml").read_text())
+    shown = yaml.safe_load(block("config.yaml"))
+    assert shown["litellm"].pop("models").items() <= config["litellm"]["models"].items()
+    assert shown["litellm"].items() <= config["litellm"].items()
+
+
+def post(scene: Scene, path: str, model: str, **headers: str) -> httpx.Response:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    with raw_client("by base URL", scene.proxy) as client:
+        return client.post(path, json=body(model), headers=named)
+
+
+def test_a_provider_sees_none_of_the_clients_headers_but_for_betas(scene: Scene) -> None:
+    sent = {"user_agent": "my-tool/1", "cookie": "a=b", "x_custom": "mine"}
+    for path, model in {"/v1/chat/completions": GPT, "/v1/messages?beta=true": CLAUDE}.items():
+        post(scene, path, model, **sent, anthropic_beta="context-1m-2025-08-07")
+
+    for seen in scene.upstream.requests:
+        assert "my-tool" not in (seen.header("user-agent") or "")
+        assert seen.header("cookie") is None
+        assert seen.header("x-custom") is None
+        assert "?" not in seen.path
+    chat, messages = scene.upstream.requests
+    assert chat.header("anthropic-beta") is None
+    assert messages.header("anthropic-beta") == "context-1m-2025-08-07"
+
+
+def test_messages_alone_lose_the_time_to_come_back(scene: Scene) -> None:
+    scene.upstream.always(Step(status=429, headers=(("retry-after", "7"), ("x-more", "1"))))
+
+    chat = post(scene, "/v1/chat/completions", GPT)
+    messages = post(scene, "/v1/messages", CLAUDE)
+
+    assert chat.headers["retry-after"] == "7"
+    assert chat.headers["llm_provider-x-more"] == "1"
+    assert "retry-after" not in messages.headers
+
+
+@pytest.mark.parametrize("model", [CLAUDE, "nobodys-model"])
+def test_tokens_are_estimated_where_no_provider_counts_them(model: str, scene: Scene) -> None:
+    path = "/v1/messages/count_tokens"
+    assert post(scene, path, CLAUDE).json()["litellm_count_source"] == "provider"
+    scene.upstream.always(Step(status=500))
+
+    answer = post(scene, path, model)
+
+    assert answer.status_code == 200
+    assert answer.json()["litellm_count_source"] == "local_estimate"
+
+
+def test_an_answer_names_the_model_as_litellm_does(scene: Scene) -> None:
+    assert post(scene, "/v1/chat/completions", GPT).json()["model"] == "gpt"
+    assert post(scene, "/v1/messages", CLAUDE).json()["model"] == "claude"
+
+
+def test_a_provider_out_of_reach_is_a_500_of_litellms(scene: Scene) -> None:
+    scene.upstream.always(Step(break_after=0))
+
+    for path, model in {"/v1/chat/completions": GPT, "/v1/messages": CLAUDE}.items():
+        assert post(scene, path, model).status_code == 500
+
+
+def test_a_client_that_gives_up_before_the_first_byte_leaves_the_provider_working(
+    scene: Scene,
+) -> None:
+    scene.upstream.always(Step(delay=1.5))
+    with raw_client("by base URL", scene.proxy) as client, pytest.raises(httpx.ReadTimeout):
+        client.post("/v1/chat/completions", json=body(GPT), timeout=0.5)
+
+    # Were the connection closed, this would be a hang-up.
+    with pytest.raises(TimeoutError):
+        scene.upstream.wait_for(lambda: scene.upstream.hangups, timeout=2)
