@@ -27,8 +27,13 @@ class LogCalls:
             ctx.options.update(flow_detail=0)
 
     def response(self, flow: http.HTTPFlow) -> None:
-        if flow.response:
+        if flow.response and flow.websocket is None:
             self._log(flow, str(flow.response.status_code))
+
+    def websocket_end(self, flow: http.HTTPFlow) -> None:
+        """Only now, because its frames may have told the project."""
+        if flow.websocket:
+            self._log(flow, f"101, closed with {flow.websocket.close_code}")
 
     def error(self, flow: http.HTTPFlow) -> None:
         self._log(flow, f"failed ({without_bytes(flow.error.msg)})" if flow.error else "failed")
