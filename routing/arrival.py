@@ -17,7 +17,8 @@ OWN_PAGES: Final = ("/health", "/memory-routing/info")
 _OPENAI: Final = re.compile(r"(/v1)?/(chat/completions|responses|embeddings)")
 _ANTHROPIC: Final = re.compile(r"(/v1)?/messages(/.*)?")
 _GEMINI: Final = re.compile(r"/v1(alpha|beta)/.*|/v1\w*/models/[^/]+:\w+")
-_MODELS: Final = re.compile(r"(/v1)?/models(/.*)?")
+# What several providers have: the list of models, and whatever else lies below a version.
+_ANYBODYS: Final = re.compile(r"(/v1)?/models(/.*)?|/v1/.+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ def _by_base_url(facts: RequestFacts, providers: Sequence[Provider]) -> Arrival:
 
 
 def _implied(facts: RequestFacts) -> str | None:
-    """The provider whose API has this path; for a list of models, whose credential it carries."""
+    """The provider whose API has this path; where several have it, whose credential it carries."""
     path = facts.bare_path
     if _OPENAI.fullmatch(path):
         return "openai"
@@ -100,7 +101,7 @@ def _implied(facts: RequestFacts) -> str | None:
         return "anthropic"
     if _GEMINI.fullmatch(path):
         return "gemini"
-    if _MODELS.fullmatch(path):
+    if _ANYBODYS.fullmatch(path):
         if facts.header("x-api-key") or facts.header("anthropic-version"):
             return "anthropic"
         if facts.header("x-goog-api-key") or "key" in facts.query_names:

@@ -94,7 +94,7 @@ def test_an_answer_names_the_model_as_litellm_does(scene: Scene) -> None:
     assert post(scene, "/v1/messages", CLAUDE).json()["model"] == "claude"
 
 
-def test_a_provider_out_of_reach_is_a_500_of_litellms(scene: Scene) -> None:
+def test_a_provider_that_hangs_up_is_a_500_of_litellms(scene: Scene) -> None:
     scene.upstream.always(Step(break_after=0))
 
     for path, model in {"/v1/chat/completions": GPT, "/v1/messages": CLAUDE}.items():

@@ -174,6 +174,21 @@ def test_whose_models_are_meant_is_told_by_the_credential(
 
 
 @pytest.mark.parametrize(
+    ("header", "provider"),
+    [
+        pytest.param("authorization", "openai", id="a bearer"),
+        pytest.param("x-api-key", "anthropic", id="a key of Anthropic's"),
+        pytest.param("x-goog-api-key", "gemini", id="a key of Google's"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/v1/files", "/v1/threads/t/messages", "/v1/messagesx"])
+def test_any_other_path_below_v1_goes_to_whom_its_credential_belongs(
+    path: str, header: str, provider: str
+) -> None:
+    assert to_provider(asked(path, (header, "k"))) == (provider, path, True)
+
+
+@pytest.mark.parametrize(
     "path",
     [
         "/",
@@ -182,7 +197,6 @@ def test_whose_models_are_meant_is_told_by_the_credential(
         "/favicon.ico",
         "/v1",
         "/v2/chat/completions",
-        "/v1/threads",
         "//v1/chat/completions",
         "/openai",
         "/openai/",
@@ -193,8 +207,6 @@ def test_whose_models_are_meant_is_told_by_the_credential(
         "/healthy",
         "/memory-routing/infos",
         "/x?y=/health",
-        "/v1/chat/completions/x",
-        "/v1/messagesx",
     ],
 )
 def test_a_path_that_nobody_has_is_refused_with_the_ways_to_say_it(path: str) -> None:
