@@ -6,6 +6,7 @@ import re
 from mitmproxy import ctx, http
 
 from addons.facts import recorded
+from routing.facts import shown
 
 logger = logging.getLogger("memory_proxy")
 
@@ -49,11 +50,11 @@ class LogCalls:
             "call %s %s %s -> %s%s user=%s project=%s backend=%s",
             request.method,
             note["provider"],
-            request.path.partition("?")[0],
+            shown(request.path.partition("?")[0]),
             outcome,
             took,
             note["user_id"],
-            note["project"],
+            shown(note["project"] or "none"),
             note["backend"],
         )
 

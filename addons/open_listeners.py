@@ -16,13 +16,14 @@ from routing.arrival import is_loopback
 from routing.errors import ProxyError
 from routing.free_port import is_free
 from routing.paths import private_directory, write_private
-from routing.port_registry import PortRegistry
-from routing.projects import Projects
+from routing.port_registry import PortRegistry, Project
+from routing.projects import Projects, is_nobodys
 
 logger = logging.getLogger("memory_proxy")
 
 SECONDS_BETWEEN_LOOKS = 0.3
 LOOPBACK = "127.0.0.1"
+_REMEDY = "`memproxy remove` it and `add` it again, or choose another shared port"
 NOT_YET = object()
 """What no stamp of the registry's file is equal to, not even that of a file which is not there."""
 
@@ -39,6 +40,7 @@ class OpenListeners:
         self._open: list[int] = []
         self._taken: set[int] = set()
         self._trouble: str | None = None
+        self._displaced: list[Project] = []
         self._greeting: list[str] = []
         self._watch = Watch(SECONDS_BETWEEN_LOOKS, self.look)
         settings.changed.append(self._follow_settings)
@@ -54,6 +56,7 @@ class OpenListeners:
     def problems(self) -> list[str]:
         found = list(self.registry.problems) if self.registry else []
         found += [f"port {port} is in use by another program" for port in sorted(self._taken)]
+        found += [f"{p.path} has the shared port; {_REMEDY}" for p in self._displaced]
         return [*found, *filter(None, [self._trouble])]
 
     def state(self) -> list[dict[str, Any]]:
@@ -105,7 +108,7 @@ class OpenListeners:
             self.settings.places.registry_file,
             first=ports.first,
             last=ports.last,
-            reserved=frozenset({ports.shared}),
+            reserved=frozenset({self._shared_port()}),
         )
         self._seen = NOT_YET
 
@@ -116,7 +119,7 @@ class OpenListeners:
         if not given:
             return None
         directory = Path(given).expanduser().resolve()
-        if directory in (Path.home(), Path(directory.anchor)):
+        if is_nobodys(directory):
             logger.info("project.none reason='started in %s'", directory)
             return None
         if not self.registry.project_containing(directory):
@@ -131,16 +134,20 @@ class OpenListeners:
             return
         try:
             self.registry.repair()
-            self.projects = Projects(tuple(self.registry.projects()))
+            registered = self.registry.projects()
             self._seen, self._trouble = self.registry.stamp(), None
         except ProxyError as error:  # what was known still holds
             self._trouble = str(error)
+        else:
+            # Every tool that declares no directory would speak in that project's name.
+            shared = self._shared_port()
+            self._displaced = [p for p in registered if p.port == shared]
+            self.projects = Projects(tuple(p for p in registered if p.port != shared))
         self._listen([self._shared_port(), *(p.port for p in self.projects.all)])
 
     def _follow_settings(self) -> None:
         self._use_registry()
         self.look()
-        self._write_info()
 
     def _shared_port(self) -> int:
         """mitmproxy's own -p counts as the shared port."""
@@ -158,6 +165,7 @@ class OpenListeners:
             modes = [f"regular@{LOOPBACK}:{port}" for port in wanted]
             ctx.options.update(server=True, mode=modes)
             self._open = wanted
+            self._write_info()
         except exceptions.OptionsError as error:  # uncaught it would hang whoever waits
             self._trouble = str(error)
             logger.warning("listeners.kept reason=%s", error)
@@ -187,7 +195,7 @@ class OpenListeners:
 
     def _write_info(self) -> None:
         """Where `memproxy` finds us."""
-        info = {"pid": os.getpid(), "port": self._shared_port()}
+        info = {"pid": os.getpid(), "port": self._shared_port(), "ports": self._open}
         write_private(self.settings.places.info_file, json.dumps(info).encode())
 
 

@@ -41,8 +41,9 @@ class PassStreams:
             return
         if response.raw_content is not None:
             return  # an answer of our own, here in full
+        change = change_of_stream(flow)
         mark_the_end(flow.request, response)
-        response.stream = Copy(change_of_stream(flow))
+        response.stream = Copy(change)
 
     def response(self, flow: http.HTTPFlow) -> None:
         if flow.response and isinstance(flow.response.stream, Copy):
@@ -63,6 +64,7 @@ def mark_the_end(request: http.Request, response: http.Response) -> None:
     """
     if request.http_version == "HTTP/1.1" and has_no_length(request, response):
         response.headers["transfer-encoding"] = "chunked"
+        response.http_version = "HTTP/1.1"
 
 
 def has_no_length(request: http.Request, response: http.Response) -> bool:

@@ -16,7 +16,9 @@ from routing.paths import places
 
 logger = logging.getLogger("memory_proxy")
 
-SECONDS_BETWEEN_LOOKS = 0.5
+SECONDS_BETWEEN_LOOKS = 0.3
+
+type Stamp = tuple[int, int, int]
 
 
 class ReadSettings:
@@ -30,7 +32,8 @@ class ReadSettings:
         self.problem: str | None = None
         self.changed: list[Callable[[], None]] = []
         """Called after a change has been taken over."""
-        self._stamp: tuple[int, int, int] | None = None
+        self._stamp: Stamp | None = None
+        self._candidate: Stamp | None = None
         self._watch = Watch(SECONDS_BETWEEN_LOOKS, self.look)
 
     def file(self) -> Path:
@@ -58,13 +61,20 @@ class ReadSettings:
         self._watch.stop()
 
     def look(self) -> None:
-        if self._stamp_of_file() == self._stamp:
+        stamp, before = self._stamp_of_file(), self._candidate
+        self._candidate = stamp
+        if stamp == self._stamp or stamp != before:
+            return  # nothing new, or still being written
+        if stamp is None:
+            self._stamp = stamp
+            self.problem = f"{self.file()} is gone; its settings stay until the next start"
+            logger.warning("settings.kept reason=%r", self.problem)
             return
-        before = self.now
+        old = self.now
         self._read()
         if self.problem:
             logger.error("The changed settings are not taken over:\n%s", self.problem)
-        elif self.now != before:
+        elif self.now != old:
             self._apply()
             logger.info("settings.changed file=%s", self.file())
             for tell in self.changed:
@@ -89,7 +99,7 @@ class ReadSettings:
             tcp_timeout=self.now.idle_timeout,
         )
 
-    def _stamp_of_file(self) -> tuple[int, int, int] | None:
+    def _stamp_of_file(self) -> Stamp | None:
         try:
             status = self.file().stat()
         except OSError:

@@ -1,5 +1,7 @@
 """Send each request where the decision says, labelled for whoever receives it."""
 
+import logging
+
 from mitmproxy import http
 
 from addons import own_pages
@@ -7,13 +9,15 @@ from addons.facts import facts_of, headers_from, pairs_of, record, record_projec
 from addons.open_listeners import OpenListeners
 from addons.read_settings import ReadSettings
 from addons.run_backend import RunBackend
-from dialects import look
+from dialects import Problem, look
 from dialects.splice import NotAnObject, replace_model
 from routing.decide import Route, decide
 from routing.facts import RequestFacts
 from routing.headers import PROJECT, is_ours
 from routing.identity import project_of
 from routing.outgoing import to_litellm, to_provider
+
+logger = logging.getLogger("memory_proxy")
 
 READABLE = 32 * 1024 * 1024
 """Longer bodies are forwarded unread."""
@@ -32,6 +36,18 @@ class Reroute:
         self.backend = backend
 
     async def requestheaders(self, flow: http.HTTPFlow) -> None:
+        try:
+            await self._with_headers(flow)
+        except Exception:
+            give_up(flow)
+
+    async def request(self, flow: http.HTTPFlow) -> None:
+        try:
+            await self._with_body(flow)
+        except Exception:
+            give_up(flow)
+
+    async def _with_headers(self, flow: http.HTTPFlow) -> None:
         facts = facts_of(flow)
         route = self._decide(facts)
         if flow.response or flow.error:  # refused already; the record says in which dialect
@@ -43,7 +59,7 @@ class Reroute:
         # An answer of ours is given when the whole request is in; the rest streams through.
         flow.request.stream = flow.response is None and has_length(flow.request)
 
-    async def request(self, flow: http.HTTPFlow) -> None:
+    async def _with_body(self, flow: http.HTTPFlow) -> None:
         give_length(flow.request)
         if flow.response or flow.error or recorded(flow):
             return
@@ -108,6 +124,15 @@ class Reroute:
             request.port = route.target.port
         if route.path:
             request.path = route.path
+
+
+def give_up(flow: http.HTTPFlow) -> None:
+    """A mistake of ours: the client is told, because what was half changed must not go out."""
+    logger.exception("request.failed")
+    dialect = recorded(flow).get("errors_in", "openai-chat")
+    flow.response = own_pages.tell(
+        dialect, Problem(500, "proxy_failed", "The memory proxy made a mistake; its log has more.")
+    )
 
 
 def open_body(request: http.Request, model: str | None) -> None:

@@ -40,10 +40,8 @@ class Retell:
             put(response, models_body(body))
             return
         dialect = recorded(flow)["errors_in"]
-        has_key = self.backend.key is not None
-        if is_key_refused(body) if has_key else is_key_missed(response.status_code, body):
+        if problem := self._trouble_with_key(response.status_code, body):
             # Told as it is, the client would take its own key for the culprit.
-            problem = KEY_REFUSED if has_key else KEY_MISSING
             response.status_code = problem.status
             put(response, shape_error(dialect, problem))
         else:
@@ -51,6 +49,14 @@ class Retell:
         wait = response.headers.get("llm_provider-retry-after")
         if wait and "retry-after" not in response.headers:
             response.headers["retry-after"] = wait  # LiteLLM renames what the provider said
+
+    def _trouble_with_key(self, status: int, body: bytes) -> Problem | None:
+        """Whether LiteLLM wants a key that the user has to give us, and not the client's."""
+        if self.backend.key is not None:
+            return KEY_REFUSED if is_key_refused(body) else None
+        if self.backend.settings.now.litellm.forward_credentials:
+            return None
+        return KEY_MISSING if is_key_refused(body) or is_key_missed(status, body) else None
 
 
 def is_to_be_retold(flow: http.HTTPFlow) -> bool:
@@ -69,6 +75,7 @@ def change_of_stream(flow: http.HTTPFlow) -> Callable[[bytes], bytes] | None:
         return None
     if not response.headers.get("content-type", "").startswith("text/event-stream"):
         return None
+    response.headers.pop("content-length", None)
     query = flow.request.path.partition("?")[2]
     wants_events = parse_qs(query).get("alt") == ["sse"]
     if not wants_events:
@@ -93,4 +100,4 @@ def is_key_refused(body: bytes) -> bool:
 
 def is_key_missed(status: int, body: bytes) -> bool:
     """LiteLLM without a database breaks over a missing key, and says so in plain text."""
-    return status in (401, 403) or is_key_refused(body) or (status == 500 and b"{" not in body)
+    return status == 500 and body.strip() == b"Internal Server Error"

@@ -21,6 +21,13 @@ _GEMINI: Final = re.compile(r"/v1(alpha|beta)/.*|/v1\w*/models/[^/]+:\w+")
 _ANYBODYS: Final = re.compile(r"(/v1)?/models(/.*)?|/v1/.+")
 
 
+# Another name for this machine would lead us to ourselves without end, and a name that a web page
+# has pointed here would make the page one of ours.
+_WRONG_HOST: Final = Problem(
+    421, "wrong_host", "This port is the memory proxy's: call it 127.0.0.1 or localhost."
+)
+
+
 @dataclass(frozen=True, slots=True)
 class OwnPage:
     """A question to the proxy itself."""
@@ -49,8 +56,9 @@ Arrival = OwnPage | ToProvider | Refused | None
 
 def arrival_of(facts: RequestFacts, providers: Sequence[Provider]) -> Arrival:
     if not is_for_us(facts):
-        provider = provider_of(facts.host, providers)
-        return ToProvider(provider, facts.path, by_base_url=False) if provider else None
+        if provider := provider_of(facts.host, providers):
+            return ToProvider(provider, facts.path, by_base_url=False)
+        return Refused(_WRONG_HOST, "openai-chat") if facts.port == facts.listener else None
     if origin := _foreign_page(facts):
         return Refused(
             Problem(403, "foreign_origin", f"A page of {shown(origin)} may not use this proxy."),

@@ -61,6 +61,26 @@ def _mount(text: str) -> str:
     return text
 
 
+def _host(text: str) -> str:
+    if not re.fullmatch(r"[\w*-]+(\.[\w*-]+)*", text) or not re.search(r"\w", text):
+        raise ValueError("expected a host's name such as api.example.com or *.example.com")
+    return text.lower()
+
+
+def _name(text: str) -> str:
+    """It begins a base URL's path, next to the paths that mean something by themselves."""
+    taken = r"v\d.*|health|memory-routing|models|messages|chat|responses|embeddings"
+    if not re.fullmatch(rf"(?!(?:{taken})$)[a-z0-9][\w.-]*", text):
+        raise ValueError("expected a provider's name such as my-gateway, unlike an API's path")
+    return text
+
+
+def _header(text: str) -> str:
+    if not re.fullmatch(r"[\w!#$%&'*+.^`|~-]+", text, re.ASCII):
+        raise ValueError("expected a header's name such as User-Agent")
+    return text
+
+
 def _label(text: str) -> str:
     if not re.fullmatch(r"[\x21-\x7e]{1,128}", text):
         raise ValueError("expected 1 to 128 visible ASCII characters without spaces")
@@ -71,6 +91,7 @@ Pattern = Annotated[str, AfterValidator(_pattern)]
 Url = Annotated[Address, PlainValidator(_address)]
 Label = Annotated[str, AfterValidator(_label)]
 File = Annotated[Path, AfterValidator(_expanded)]
+Host = Annotated[str, AfterValidator(_host)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -87,7 +108,7 @@ class Settings(BaseModel):
 
 
 class UserRule(Settings):
-    header: str = "User-Agent"
+    header: Annotated[str, AfterValidator(_header)] = "User-Agent"
     pattern: Pattern
     user: Label
 
@@ -98,12 +119,12 @@ class Users(Settings):
 
 
 class ProviderSettings(Settings):
-    hosts: tuple[str, ...] = ()
+    hosts: tuple[Host, ...] = ()
     family: Literal["openai-chat", "anthropic", "gemini"] = "openai-chat"
     api: Url | None = None
     mount: Annotated[str, AfterValidator(_mount)] = ""
     upstream: Url | None = None
-    subscription_hosts: tuple[str, ...] = ()
+    subscription_hosts: tuple[Host, ...] = ()
 
 
 class Ports(Settings):
@@ -115,6 +136,8 @@ class Ports(Settings):
     def in_order(self) -> "Ports":
         if self.first > self.last:
             raise ValueError("`first` must not be greater than `last`")
+        if self.first <= self.shared <= self.last:
+            raise ValueError("`shared` must lie outside `first` to `last`, the projects' ports")
         return self
 
 
@@ -144,7 +167,7 @@ class LiteLLM(Settings):
 class Config(Settings):
     backend: Literal["direct", "litellm"] = "direct"
     users: Users = Users()
-    providers: Mapping[str, ProviderSettings] = {}
+    providers: Mapping[Annotated[str, AfterValidator(_name)], ProviderSettings] = {}
     ports: Ports = Ports()
     litellm: LiteLLM = LiteLLM()
     upstream_ca: File | None = None
@@ -164,12 +187,12 @@ class Config(Settings):
         return tuple(
             Provider(
                 name=name,
-                hosts=tuple(host.lower() for host in settings.hosts),
+                hosts=settings.hosts,
                 family=settings.family,
                 api=settings.api,
                 mount=settings.mount,
                 upstream=settings.upstream,
-                subscription_hosts=tuple(host.lower() for host in settings.subscription_hosts),
+                subscription_hosts=settings.subscription_hosts,
             )
             for name, settings in self.providers.items()
         )
@@ -180,7 +203,11 @@ def load(path: Path | None, environ: Mapping[str, str] = os.environ) -> Config:
     defaults = yaml_source.read(DEFAULTS, {})
     if path is None or not path.exists():
         return Config.model_validate(defaults.values)
-    return understand(yaml_source.read(path, environ), defaults)
+    source = yaml_source.read(path, environ)
+    config = understand(source, defaults)
+    if config.upstream_ca and not config.upstream_ca.is_file():
+        raise ConfigError(source.complain(("upstream_ca",), "there is no such file."))
+    return config
 
 
 def understand(source: Source, defaults: Source) -> Config:

@@ -14,6 +14,8 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from urllib.parse import parse_qsl
 
+from routing import headers
+
 NAMES = frozenset({"cf_clearance", "__cf_bm", "__cflb", "_cfuvid"})
 NAME_PREFIX = "cf_chl_"
 
@@ -21,9 +23,7 @@ COOKIES_PER_SCOPE = 32
 LONGEST_COOKIE = 4096
 LONGEST_LIFE = 400 * 24 * 3600.0
 
-CREDENTIALS = frozenset(
-    {"authorization", "x-api-key", "api-key", "x-goog-api-key", "chatgpt-account-id", "key"}
-)
+_CREDENTIALS = (headers.CREDENTIALS - {"cookie"}) | headers.CREDENTIAL_QUERY
 ANONYMOUS = "anonymous"
 # New in every process: what it makes tells accounts apart and is worth nothing elsewhere.
 _KEY = secrets.token_bytes(32)
@@ -145,7 +145,7 @@ def read_set_cookie(header: str, host: str, now: float) -> Cookie | None:
     )
 
 
-def account_of(headers: Iterable[tuple[str, str]], path: str = "") -> str:
+def account_of(pairs: Iterable[tuple[str, str]], path: str = "") -> str:
     """A name for whoever these credentials belong to, from which they cannot be read back.
 
     Gemini's clients may have theirs in the query of the path.
@@ -153,8 +153,8 @@ def account_of(headers: Iterable[tuple[str, str]], path: str = "") -> str:
     query = parse_qsl(path.partition("?")[2])
     credentials = sorted(
         (name.lower(), value.strip())
-        for name, value in (*headers, *query)
-        if name.lower() in CREDENTIALS
+        for name, value in (*pairs, *query)
+        if name.lower() in _CREDENTIALS
     )
     digest = hashlib.blake2b(key=_KEY, digest_size=16)
     given = [pair for pair in credentials if pair[1]]

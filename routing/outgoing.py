@@ -23,12 +23,14 @@ def to_provider(pairs: Iterable[tuple[str, str]]) -> Pairs:
 def to_litellm(
     pairs: Iterable[tuple[str, str]], route: Route, key: str | None, forward_credentials: bool
 ) -> Pairs:
+    # Gemini's streams are told anew (dialects.gemini_answers), so they must not come compressed.
     kept = tuple(
         pair
         for pair in pairs
         if not headers.is_ours(pair[0])
         and (forward_credentials or not headers.is_credential(pair[0]))
         and pair[0].lower() not in _LITELLMS
+        and not (route.dialect == "gemini" and pair[0].lower() == "accept-encoding")
     )
     return kept + _labels(route) + _key(key, forward_credentials)
 

@@ -153,7 +153,10 @@ class PortRegistry:
     @property
     def problems(self) -> list[str]:
         """What the user should know: damage now, repairs made here, and copies set aside before."""
-        now = self._read().trouble
+        try:
+            now = self._read().trouble
+        except RegistryError as error:
+            now = str(error)
         copies = sorted(self.path.parent.glob(f"{self.path.name}*.damaged-*"))
         told = " ".join(self._repairs)
         earlier = [

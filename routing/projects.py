@@ -1,7 +1,8 @@
 """The registered projects, as they were when last looked at."""
 
+import os
 from dataclasses import dataclass
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 from routing.port_registry import Project, project_around
 
@@ -22,3 +23,9 @@ class Projects:
     def containing(self, directory: str) -> Project | None:
         """The innermost project that a directory lies in."""
         return project_around(directory, self.all)
+
+
+def is_nobodys(directory: Path) -> bool:
+    """Whether a directory is too wide to be a project: all that lies below it would be in it."""
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111 - Path.home() raises where there is none
+    return directory in (Path(directory.anchor), home, *home.parents)

@@ -33,21 +33,24 @@ class NotStarted(ProxyError):
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A proxy that is serving."""
+    """A proxy that is serving, and what it says of itself."""
 
     pid: int
     port: int
+    """The shared one, which a stranger may hold all the same."""
+    health: dict[str, Any]
 
 
 def running(places: Places) -> Running | None:
     """The proxy that serves this user, if one does."""
     try:
         info = json.loads(places.info_file.read_text())
-        found = Running(int(info["pid"]), int(info["port"]))
+        pid, shared, ports = int(info["pid"]), int(info["port"]), list(info["ports"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    health = health_at(found.port)
-    return found if health and health.get("pid") == found.pid else None
+    answers = (health_at(port) for port in ports)
+    health = next((said for said in answers if said and said.get("pid") == pid), None)
+    return Running(pid, shared, health) if health else None
 
 
 def health_at(port: int) -> dict[str, Any] | None:
@@ -96,9 +99,9 @@ def stop(proxy: Running, places: Places) -> bool:
     return _wait(lambda: running(places) is None, SECONDS_TO_STOP)
 
 
-def wait_for_listener(port: int, project: str, seconds: float) -> bool:
-    """Wait until the running proxy has taken a project up."""
-    return _wait(lambda: (health_at(port) or {}).get("project") == project, seconds)
+def wait_for_listener(port: int, project: str | None, seconds: float) -> bool:
+    """Wait until the running proxy has taken a project up; None is the shared port's."""
+    return _wait(lambda: (health_at(port) or {"project": ""})["project"] == project, seconds)
 
 
 def _has_failed(process: subprocess.Popen[bytes], places: Places) -> bool:

@@ -17,6 +17,7 @@ from routing.config import Config
 from routing.errors import ProxyError
 from routing.paths import Places, places
 from routing.port_registry import PortRegistry, Project, canonical
+from routing.projects import is_nobodys
 from scripts import background
 
 SECONDS_FOR_A_LISTENER = 5.0
@@ -49,6 +50,19 @@ class Desk:
             f"{canonical(directory)} lies in no registered project. Register it:"
             f" memproxy add {shlex.quote(directory)}"
         )
+
+    def project_here(self) -> Project | None:
+        """The project of the current directory, registered if need be."""
+        registry, here = self.registry(), Path.cwd()
+        if project := registry.project_containing(here):
+            return project
+        if is_nobodys(here):
+            click.echo(f"memproxy: {here} is no project; its tools use the shared port.", err=True)
+            return None
+        registry.get_or_allocate_port(here)
+        project = self.project(registry, str(here))
+        click.echo(f"memproxy: {project.path} is now a project, port {project.port}.", err=True)
+        return project
 
     def ensure_running(self) -> background.Running:
         if found := background.running(self.places):
@@ -141,8 +155,11 @@ def projects(desk: Desk, machine: bool, prune: bool) -> None:
 @click.pass_obj
 def add(desk: Desk, directory: str) -> None:
     """Register a project: it gets a port of its own, for good."""
-    if not Path(directory).expanduser().is_dir():
+    path = Path(directory).expanduser()
+    if not path.is_dir():
         raise ProxyError(f"{directory} is not a directory.")
+    if is_nobodys(path.resolve()):
+        raise ProxyError(f"{path.resolve()} holds everything below it; register what is in it.")
     port = desk.registry().get_or_allocate_port(directory)
     click.echo(f"{port}  {canonical(directory)}")
 
@@ -164,7 +181,7 @@ def remove(desk: Desk, directory: str) -> None:
 def status(desk: Desk, machine: bool) -> None:
     """Say what is up. Exits with 1 if the proxy is not, or not wholly."""
     found = background.running(desk.places)
-    health = background.health_at(found.port) if found else None
+    health = found.health if found else None
     if machine:
         click.echo(json.dumps(health or {"status": "down"}, indent=2))
     else:
@@ -181,7 +198,8 @@ def status(desk: Desk, machine: bool) -> None:
 def env(desk: Desk, directory: str, shared: bool, shell: str, machine: bool) -> None:
     """Print the exports for a project's tools: eval "$(memproxy env)"."""
     if shared:
-        port = desk.config().ports.shared
+        found = background.running(desk.places)
+        port = found.port if found else desk.config().ports.shared
     else:
         port = desk.project(desk.registry(), directory).port
     variables = tool_environment(port, ensure_authority(desk.places.ca_dir), os.environ)
@@ -204,21 +222,17 @@ def run(desk: Desk, command: tuple[str, ...]) -> None:
     Registers the current directory if it lies in no project yet, and starts the proxy if it is
     not up.
     """
-    registry = desk.registry()
-    here = str(Path.cwd())
-    project = registry.project_containing(here)
-    if project is None:
-        registry.get_or_allocate_port(here)
-        project = desk.project(registry, here)
-        click.echo(f"memproxy: {project.path} is now a project, port {project.port}.", err=True)
-    desk.ensure_running()
-    if not background.wait_for_listener(project.port, project.path, SECONDS_FOR_A_LISTENER):
+    project = desk.project_here()
+    proxy = desk.ensure_running()
+    port = project.port if project else proxy.port
+    path = project.path if project else None
+    if not background.wait_for_listener(port, path, SECONDS_FOR_A_LISTENER):
         raise ProxyError(
-            f"The proxy does not serve {project.path} on port {project.port}."
+            f"The proxy does not serve {path or 'the shared port'} on port {port}."
             " `memproxy status` says why."
         )
     authority = ensure_authority(desk.places.ca_dir)
-    _become(list(command), tool_environment(project.port, authority, os.environ))
+    _become(list(command), tool_environment(port, authority, os.environ))
 
 
 def _become(command: list[str], variables: dict[str, str] | None = None) -> NoReturn:

@@ -18,6 +18,7 @@ from tests.e2e.litellm_scene import (
     wait_until_up,
 )
 from tests.e2e.mitmdump import Mitmdump, upstreams
+from tests.e2e.sdks import OF_THE_USER
 from tests.fakes import Provider
 
 __all__ = ["litellm_environment"]
@@ -68,6 +69,14 @@ def provider(session_provider: Provider) -> Provider:
 def direct(session_proxy: Mitmdump, provider: Provider) -> Mitmdump:
     """A proxy with the default backend, in front of the scripted provider."""
     return session_proxy
+
+
+@pytest.fixture
+def nobodys_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever would send an SDK elsewhere, or lend it a key, is not there."""
+    for name in OF_THE_USER:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
 
 
 @pytest.fixture(scope="session")

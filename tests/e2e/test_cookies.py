@@ -10,7 +10,7 @@ import pytest
 
 from routing.port_registry import PortRegistry
 from tests.e2e.mitmdump import Mitmdump
-from tests.e2e.test_tunnels import everything_from, tunnel
+from tests.e2e.tunnel import everything_from, tunnel
 from tests.fakes import Authority, Provider, Seen, Step
 
 CHAT = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}

@@ -3,11 +3,9 @@
 import json
 import re
 import socket
-import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from types import ModuleType
-from typing import Any
 
 import anthropic
 import groq
@@ -16,20 +14,14 @@ import openai
 import pytest
 from google import genai
 
+from tests.e2e.http2_client import http2_client
 from tests.e2e.mitmdump import Mitmdump, upstreams
-from tests.e2e.test_sdks import (
-    Call,
-    Clients,
-    chat,
-    gemini,
-    groq_chat,
-    messages,
-    name_of,
-    nobodys_settings,  # noqa: F401 - a fixture, for all that is here
-    reach,
-)
-from tests.e2e.test_sdks import responses as respond
+from tests.e2e.sdk_calls import Call, chat, gemini, groq_chat, messages, name_of
+from tests.e2e.sdk_calls import responses as respond
+from tests.e2e.sdks import Clients, reach
 from tests.fakes import Authority, Provider, Step
+
+pytestmark = pytest.mark.usefixtures("nobodys_settings")
 
 STATUSES = (400, 401, 403, 404, 409, 422, 429, 500, 503, 529)
 HEADERS = (
@@ -65,27 +57,6 @@ RESPONSES = Endpoint("openai-responses", "api.openai.com", "/v1/responses")
 MESSAGES = Endpoint("anthropic", "api.anthropic.com", "/v1/messages")
 GEMINI = Endpoint("gemini", "generativelanguage.googleapis.com", "/v1beta/models/m:generateContent")
 ENDPOINTS = (CHAT, RESPONSES, MESSAGES, GEMINI)
-
-
-class WantsHttp2(ssl.SSLContext):
-    """httpx asks for HTTP/1.1 first, unlike the tools, and mitmproxy heeds the order."""
-
-    def set_alpn_protocols(self, alpn_protocols: Any) -> None:
-        super().set_alpn_protocols(["h2", "http/1.1"])
-
-
-def http2_client(proxy: Mitmdump, base_url: str, **options: Any) -> httpx.Client:
-    trust = WantsHttp2(ssl.PROTOCOL_TLS_CLIENT)
-    trust.load_verify_locations(proxy.ca_file)
-    return httpx.Client(
-        base_url=base_url,
-        proxy=proxy.url,
-        verify=trust,
-        http2=True,
-        trust_env=False,
-        timeout=20,
-        **options,
-    )
 
 
 type Route = Callable[[Mitmdump, str], httpx.Client]

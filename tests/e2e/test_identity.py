@@ -13,10 +13,8 @@ from websockets.sync.client import connect
 
 from routing.port_registry import PortRegistry
 from tests.bodies import captured
+from tests.e2e.http2_client import Http2Client, http2_client
 from tests.e2e.mitmdump import PORTS_IN_A_BLOCK, Mitmdump, upstreams
-from tests.e2e.test_errors import http2_client
-from tests.e2e.test_streams import CHAT as HTTP2_CHAT
-from tests.e2e.test_streams import Http2Client
 from tests.fakes import Provider, Step
 
 KEYS = {"user_id", "matched_pattern", "project", "backend", "why"}
@@ -477,7 +475,7 @@ def test_the_log_tells_no_secret_of_a_header_that_http2_forbids(
     before = len(proxy.log)
 
     with Http2Client(proxy, "api.openai.com", is_lawful=False) as client:
-        client.post(HTTP2_CHAT, header)
+        client.post(CHAT, SECRET_BODY, header)
         with pytest.raises(ConnectionError):
             client.listen_until(lambda: False)
     proxy.wait_until(lambda: "HTTP/2 protocol error" in proxy.log[before:], 5)

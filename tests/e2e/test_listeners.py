@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from routing.port_registry import PortRegistry
+from tests.e2e.listening import is_closed, listening_addresses
 from tests.e2e.mitmdump import BIN, ROOT, Mitmdump, free_block, upstreams
-from tests.e2e.test_tunnels import listening_addresses
 from tests.fakes import Provider, Step
 
 SECONDS_FOR_A_LISTENER = 2.0
@@ -271,11 +271,3 @@ def told_from_outside(port: int) -> bytes:
             return line.recv(4096)
     except OSError:
         return b""  # no network, or nobody listens there
-
-
-def is_closed(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
-    except ConnectionRefusedError:
-        return True
-    return False

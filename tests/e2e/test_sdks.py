@@ -1,11 +1,8 @@
 """The official SDKs, by base URL and through the proxy, as if we were not there."""
 
 import asyncio
-import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from types import FunctionType
-from typing import Any, Literal
+from collections.abc import Iterator
+from dataclasses import replace
 
 import anthropic
 import groq
@@ -15,108 +12,51 @@ import pytest
 from google import genai
 
 from tests.e2e.mitmdump import Mitmdump, upstreams
-from tests.fakes import Provider, Seen, Step, model_lists
+from tests.e2e.sdk_calls import (
+    EVERY_CALL,
+    OTHER_CALLS,
+    TEXT_CALLS,
+    TOOL_CALLS,
+    Call,
+    async_chat,
+    chat,
+    chat_stream,
+    gemini,
+    groq_chat,
+    messages,
+    messages_stream,
+    name_of,
+    responses,
+)
+from tests.e2e.sdks import (
+    ASKED,
+    KEY,
+    MODEL,
+    OF_THE_USER,
+    QUESTION,
+    SCHEMA,
+    SECOND_KEY,
+    TEXT,
+    TOOL,
+    Clients,
+    Way,
+    raw_client,
+    reach,
+)
+from tests.fakes import Provider, Seen, Step
 from tests.fakes.endpoints import query_of
 from tests.fakes.service import credentials
 
-type Way = Literal["by base URL", "through the proxy"]
+# Until the tests with LiteLLM take them from where they are.
+__all__ = ["OF_THE_USER", "SCHEMA"]
 
-MODEL = "scripted-model"
-QUESTION = "What is the colour of the sky?"
-TEXT = "The sky is blue, “mostly”, and sometimes 灰色."
-TOOL = ("look_up", {"what": "sky", "when": ["now", "then"]})
-SCHEMA = {"type": "object", "properties": {"what": {"type": "string"}}}
-ASKED = [{"role": "user", "content": QUESTION}]
-KEY = "sk-first-key-0001"
-SECOND_KEY = "sk-second-key-0002"
-
-OF_THE_USER = (
-    "ALL_PROXY",
-    "ANTHROPIC_API_KEY",
-    "ANTHROPIC_AUTH_TOKEN",
-    "ANTHROPIC_BASE_URL",
-    "ANTHROPIC_CUSTOM_HEADERS",
-    "GEMINI_API_KEY",
-    "GOOGLE_API_KEY",
-    "GOOGLE_GEMINI_BASE_URL",
-    "GOOGLE_GENAI_USE_VERTEXAI",
-    "GROQ_API_KEY",
-    "GROQ_BASE_URL",
-    "HTTPS_PROXY",
-    "HTTP_PROXY",
-    "OPENAI_API_KEY",
-    "OPENAI_BASE_URL",
-    "OPENAI_ORG_ID",
-    "OPENAI_PROJECT_ID",
-    "SSL_CERT_DIR",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Clients:
-    """Each SDK's client: at a base URL, or where it goes by itself."""
-
-    root: str | None
-    """None leaves the way to the environment."""
-    is_mounted: bool
-    """Whether the root serves several providers, each below its name."""
-    key: str = KEY
-    seconds: float = 20.0
-    retries: int = 0
-
-    def to_openai(self) -> openai.OpenAI:
-        return openai.OpenAI(base_url=self._below("/v1"), **self._stainless())
-
-    def to_openai_async(self) -> openai.AsyncOpenAI:
-        return openai.AsyncOpenAI(base_url=self._below("/v1"), **self._stainless())
-
-    def to_anthropic(self) -> anthropic.Anthropic:
-        return anthropic.Anthropic(base_url=self._below(""), **self._stainless())
-
-    def to_anthropic_async(self) -> anthropic.AsyncAnthropic:
-        return anthropic.AsyncAnthropic(base_url=self._below(""), **self._stainless())
-
-    def to_groq(self) -> groq.Groq:
-        return groq.Groq(base_url=self._below("", "/groq"), **self._stainless())
-
-    def to_groq_async(self) -> groq.AsyncGroq:
-        return groq.AsyncGroq(base_url=self._below("", "/groq"), **self._stainless())
-
-    def to_gemini(self) -> genai.Client:
-        options = genai.types.HttpOptions(
-            base_url=self._below("", "/gemini"), timeout=int(self.seconds * 1000)
-        )
-        return genai.Client(api_key=self.key, http_options=options)
-
-    def _below(self, path: str, mount: str = "") -> str | None:
-        if self.root is None:
-            return None
-        return self.root + (mount if self.is_mounted else "") + path
-
-    def _stainless(self) -> dict[str, Any]:
-        return {"api_key": self.key, "timeout": self.seconds, "max_retries": self.retries}
-
-
-@pytest.fixture(autouse=True)
-def nobodys_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in OF_THE_USER:
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
+pytestmark = pytest.mark.usefixtures("nobodys_settings")
 
 
 @pytest.fixture(params=["by base URL", "through the proxy"])
 def way(request: pytest.FixtureRequest) -> Way:
     chosen: Way = request.param
     return chosen
-
-
-def reach(way: Way, proxy: Mitmdump, monkeypatch: pytest.MonkeyPatch) -> str | None:
-    """The base URL of this way; for the proxy it is the environment that a tool is started with."""
-    if way == "by base URL":
-        return proxy.url
-    for name, value in proxy.tool_environment().items():
-        monkeypatch.setenv(name, value)
-    return None
 
 
 @pytest.fixture
@@ -133,278 +73,6 @@ def clients(root: str | None) -> Clients:
 def without_us(provider: Provider) -> Clients:
     """The same SDKs, straight to the provider."""
     return Clients(provider.url, is_mounted=False)
-
-
-def chat(clients: Clients) -> object:
-    with clients.to_openai() as client:
-        answer = client.chat.completions.create(model=MODEL, messages=ASKED)
-    return answer.choices[0].message.content
-
-
-def chat_stream(clients: Clients) -> object:
-    with (
-        clients.to_openai() as client,
-        client.chat.completions.create(model=MODEL, messages=ASKED, stream=True) as chunks,
-    ):
-        return "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
-
-
-def chat_tool(clients: Clients) -> object:
-    function = {"name": TOOL[0], "parameters": SCHEMA}
-    with clients.to_openai() as client:
-        answer = client.chat.completions.create(
-            model=MODEL, messages=ASKED, tools=[{"type": "function", "function": function}]
-        )
-    [call] = answer.choices[0].message.tool_calls
-    return call.function.name, json.loads(call.function.arguments)
-
-
-def responses(clients: Clients) -> object:
-    with clients.to_openai() as client:
-        return client.responses.create(model=MODEL, input=QUESTION).output_text
-
-
-def responses_stream(clients: Clients) -> object:
-    with (
-        clients.to_openai() as client,
-        client.responses.create(model=MODEL, input=QUESTION, stream=True) as events,
-    ):
-        return "".join(e.delta for e in events if e.type == "response.output_text.delta")
-
-
-def responses_tool(clients: Clients) -> object:
-    tool = {"type": "function", "name": TOOL[0], "parameters": SCHEMA, "strict": False}
-    with clients.to_openai() as client:
-        answer = client.responses.create(model=MODEL, input=QUESTION, tools=[tool])
-    [call] = [item for item in answer.output if item.type == "function_call"]
-    return call.name, json.loads(call.arguments)
-
-
-def messages(clients: Clients) -> object:
-    with clients.to_anthropic() as client:
-        answer = client.messages.create(model=MODEL, max_tokens=99, messages=ASKED)
-    return answer.content[0].text
-
-
-def messages_stream(clients: Clients) -> object:
-    with (
-        clients.to_anthropic() as client,
-        client.messages.stream(model=MODEL, max_tokens=99, messages=ASKED) as stream,
-    ):
-        return "".join(stream.text_stream)
-
-
-def messages_tool(clients: Clients) -> object:
-    with clients.to_anthropic() as client:
-        answer = client.messages.create(
-            model=MODEL,
-            max_tokens=99,
-            messages=ASKED,
-            tools=[{"name": TOOL[0], "input_schema": SCHEMA}],
-        )
-    [call] = [block for block in answer.content if block.type == "tool_use"]
-    return call.name, call.input
-
-
-def beta_messages(clients: Clients) -> object:
-    """Which the SDK marks in the query and in a header."""
-    with clients.to_anthropic() as client:
-        answer = client.beta.messages.create(
-            model=MODEL, max_tokens=99, messages=ASKED, betas=["a-beta-2026-01-01"]
-        )
-    return answer.content[0].text
-
-
-def groq_chat(clients: Clients) -> object:
-    with clients.to_groq() as client:
-        answer = client.chat.completions.create(model=MODEL, messages=ASKED)
-    return answer.choices[0].message.content
-
-
-def groq_stream(clients: Clients) -> object:
-    with (
-        clients.to_groq() as client,
-        client.chat.completions.create(model=MODEL, messages=ASKED, stream=True) as chunks,
-    ):
-        return "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
-
-
-def groq_tool(clients: Clients) -> object:
-    function = {"name": TOOL[0], "parameters": SCHEMA}
-    with clients.to_groq() as client:
-        answer = client.chat.completions.create(
-            model=MODEL, messages=ASKED, tools=[{"type": "function", "function": function}]
-        )
-    [call] = answer.choices[0].message.tool_calls
-    return call.function.name, json.loads(call.function.arguments)
-
-
-def gemini(clients: Clients) -> object:
-    with clients.to_gemini() as client:
-        return client.models.generate_content(model=MODEL, contents=QUESTION).text
-
-
-def gemini_stream(clients: Clients) -> object:
-    with clients.to_gemini() as client:
-        parts = client.models.generate_content_stream(model=MODEL, contents=QUESTION)
-        return "".join(part.text or "" for part in parts)
-
-
-def gemini_tool(clients: Clients) -> object:
-    tool = {"function_declarations": [{"name": TOOL[0], "parameters_json_schema": SCHEMA}]}
-    with clients.to_gemini() as client:
-        answer = client.models.generate_content(
-            model=MODEL, contents=QUESTION, config={"tools": [tool]}
-        )
-    [call] = answer.function_calls
-    return call.name, call.args
-
-
-def async_chat(clients: Clients) -> object:
-    async def ask() -> object:
-        async with clients.to_openai_async() as client:
-            answer = await client.chat.completions.create(model=MODEL, messages=ASKED)
-        return answer.choices[0].message.content
-
-    return asyncio.run(ask())
-
-
-def async_chat_stream(clients: Clients) -> object:
-    async def ask() -> object:
-        async with (
-            clients.to_openai_async() as client,
-            await client.chat.completions.create(
-                model=MODEL, messages=ASKED, stream=True
-            ) as chunks,
-        ):
-            return "".join([c.choices[0].delta.content or "" async for c in chunks if c.choices])
-
-    return asyncio.run(ask())
-
-
-def async_responses_stream(clients: Clients) -> object:
-    async def ask() -> object:
-        async with (
-            clients.to_openai_async() as client,
-            client.responses.stream(model=MODEL, input=QUESTION) as stream,
-        ):
-            return (await stream.get_final_response()).output_text
-
-    return asyncio.run(ask())
-
-
-def async_messages_stream(clients: Clients) -> object:
-    async def ask() -> object:
-        async with (
-            clients.to_anthropic_async() as client,
-            client.messages.stream(model=MODEL, max_tokens=99, messages=ASKED) as stream,
-        ):
-            return await stream.get_final_text()
-
-    return asyncio.run(ask())
-
-
-def async_groq_chat(clients: Clients) -> object:
-    async def ask() -> object:
-        async with clients.to_groq_async() as client:
-            answer = await client.chat.completions.create(model=MODEL, messages=ASKED)
-        return answer.choices[0].message.content
-
-    return asyncio.run(ask())
-
-
-def async_gemini_stream(clients: Clients) -> object:
-    async def ask() -> object:
-        with clients.to_gemini() as client:
-            async with client.aio as aio:
-                parts = await aio.models.generate_content_stream(model=MODEL, contents=QUESTION)
-                return "".join([part.text or "" async for part in parts])
-
-    return asyncio.run(ask())
-
-
-def embeddings(clients: Clients) -> object:
-    with clients.to_openai() as client:
-        answer = client.embeddings.create(model=MODEL, input=["one", "two"], dimensions=4)
-    return [len(one.embedding) for one in answer.data]
-
-
-def gemini_embeddings(clients: Clients) -> object:
-    with clients.to_gemini() as client:
-        answer = client.models.embed_content(
-            model=MODEL, contents="one", config={"output_dimensionality": 4}
-        )
-    return [len(one.values) for one in answer.embeddings]
-
-
-def count_tokens(clients: Clients) -> object:
-    with clients.to_anthropic() as client:
-        counted = client.messages.count_tokens(model=MODEL, messages=ASKED)
-    return counted.input_tokens > 0
-
-
-def gemini_count_tokens(clients: Clients) -> object:
-    with clients.to_gemini() as client:
-        return client.models.count_tokens(model=MODEL, contents=QUESTION).total_tokens > 0
-
-
-def models(clients: Clients) -> object:
-    with clients.to_openai() as client:
-        return [model.id for model in client.models.list()]
-
-
-def anthropic_models(clients: Clients) -> object:
-    with clients.to_anthropic() as client:
-        return [model.id for model in client.models.list()]
-
-
-def groq_models(clients: Clients) -> object:
-    with clients.to_groq() as client:
-        return [model.id for model in client.models.list().data]
-
-
-def gemini_models(clients: Clients) -> object:
-    with clients.to_gemini() as client:
-        return [model.name for model in client.models.list()]
-
-
-type Call = Callable[[Clients], object]
-
-TEXT_CALLS: tuple[Call, ...] = (
-    chat,
-    chat_stream,
-    responses,
-    responses_stream,
-    messages,
-    messages_stream,
-    beta_messages,
-    groq_chat,
-    groq_stream,
-    gemini,
-    gemini_stream,
-    async_chat,
-    async_chat_stream,
-    async_responses_stream,
-    async_messages_stream,
-    async_groq_chat,
-    async_gemini_stream,
-)
-TOOL_CALLS: tuple[Call, ...] = (chat_tool, responses_tool, messages_tool, groq_tool, gemini_tool)
-OTHER_CALLS: tuple[tuple[Call, object], ...] = (
-    (embeddings, [4, 4]),
-    (gemini_embeddings, [4]),
-    (count_tokens, True),
-    (gemini_count_tokens, True),
-    (models, list(model_lists.OPENAI_MODELS)),
-    (anthropic_models, list(model_lists.ANTHROPIC_MODELS)),
-    (groq_models, list(model_lists.OPENAI_MODELS)),
-    (gemini_models, [f"models/{name}" for name in model_lists.GEMINI_MODELS]),
-)
-EVERY_CALL: tuple[Call, ...] = (*TEXT_CALLS, *TOOL_CALLS, *(call for call, _ in OTHER_CALLS))
-
-
-def name_of(value: object) -> str | None:
-    return value.__name__ if isinstance(value, FunctionType) else None
 
 
 @pytest.mark.parametrize("call", TEXT_CALLS, ids=name_of)
@@ -502,12 +170,6 @@ def test_a_body_that_is_not_json_is_refused_by_the_provider_itself(
     assert answer.headers.raw == wanted.headers.raw
     assert answer.content == wanted.content
     assert provider.requests[0].body == body
-
-
-def raw_client(way: Way, proxy: Mitmdump, host: str = "api.openai.com") -> httpx.Client:
-    if way == "by base URL":
-        return httpx.Client(base_url=proxy.url, trust_env=False, timeout=20)
-    return proxy.client(base_url=f"https://{host}")
 
 
 @pytest.mark.parametrize("call", [chat, responses, groq_chat, messages, gemini], ids=name_of)

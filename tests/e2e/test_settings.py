@@ -14,9 +14,8 @@ import pytest
 
 from routing.paths import places
 from scripts.background import running
+from tests.e2e.listening import is_closed, listening_addresses
 from tests.e2e.mitmdump import BIN, Mitmdump, free_block, upstreams
-from tests.e2e.test_listeners import is_closed
-from tests.e2e.test_tunnels import listening_addresses
 from tests.fakes import Provider
 
 SECONDS_TO_TAKE_OVER = 2.0

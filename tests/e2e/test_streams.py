@@ -1,31 +1,23 @@
 """Streams pass at once and unchanged, and a broken one stays broken."""
 
 import asyncio
-import json
-import socket
-import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import anthropic
-import h2.config
-import h2.connection
-import h2.errors
-import h2.events
 import httpx
 import httpx2
 import openai
 import pytest
 
+from tests.e2e.http2_client import Http2Client, alpn
 from tests.e2e.mitmdump import Mitmdump, upstreams
-from tests.e2e.test_sdks import (
-    ASKED,
-    Clients,
-    nobodys_settings,  # noqa: F401 - a fixture, for all that is here
-)
+from tests.e2e.sdks import ASKED, Clients
 from tests.fakes import Authority, Provider, Step
 from tests.fakes.step import BreakHow, Coding
+
+pytestmark = pytest.mark.usefixtures("nobodys_settings")
 
 FOREVER = 60.0
 CODINGS: tuple[Coding | None, ...] = (None, "gzip", "br", "zstd")
@@ -55,23 +47,6 @@ STREAMS = (
         {"contents": []},
     ),
 )
-
-
-class Alpn(ssl.SSLContext):
-    """Offers protocols in an order of its own; httpx always begins with HTTP/1.1."""
-
-    offer: tuple[str, ...] = ()
-
-    def set_alpn_protocols(self, alpn_protocols: Any) -> None:
-        super().set_alpn_protocols(self.offer)
-
-
-def alpn(ca_file: Any, *offer: str) -> ssl.SSLContext:
-    context = Alpn(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_verify_locations(ca_file)
-    context.offer = offer
-    context.set_alpn_protocols(offer)
-    return context
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,70 +235,13 @@ def test_a_client_that_hangs_up_before_the_answer_frees_the_provider(
     assert hangup.chunks == 0
 
 
-class Http2Client:
-    """One connection through the proxy, whose streams can be cancelled one by one."""
-
-    def __init__(self, proxy: Mitmdump, host: str, *, is_lawful: bool = True) -> None:
-        self.host = host
-        config = h2.config.H2Configuration(
-            validate_outbound_headers=is_lawful, normalize_outbound_headers=is_lawful
-        )
-        self.http = h2.connection.H2Connection(config)
-        self.received: dict[int, bytes] = {}
-        self.ended: set[int] = set()
-        raw = socket.create_connection(("127.0.0.1", proxy.port), timeout=10)
-        raw.sendall(f"CONNECT {host}:443 HTTP/1.1\r\nHost: {host}:443\r\n\r\n".encode())
-        assert b" 200 " in raw.recv(4096)
-        self.wire = alpn(proxy.ca_file, "h2").wrap_socket(raw, server_hostname=host)
-        self.http.initiate_connection()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.wire.close()
-
-    def post(self, stream: Stream, *extra: tuple[str, str]) -> int:
-        number = self.http.get_next_available_stream_id()
-        pseudo = {"method": "POST", "scheme": "https", "authority": self.host, "path": stream.path}
-        body = json.dumps(stream.body).encode()
-        headers = [(f":{name}", value) for name, value in pseudo.items()]
-        self.http.send_headers(number, [*headers, *extra, ("content-length", str(len(body)))])
-        self.http.send_data(number, body, end_stream=True)
-        self.received[number] = b""
-        self.flush()
-        return number
-
-    def cancel(self, number: int) -> None:
-        self.http.reset_stream(number, h2.errors.ErrorCodes.CANCEL)
-        self.flush()
-
-    def listen_until(self, is_true: Callable[[], object]) -> None:
-        while not is_true():
-            data = self.wire.recv(65536)
-            if not data:
-                raise ConnectionError("the proxy has closed the connection")
-            for event in self.http.receive_data(data):
-                if isinstance(event, h2.events.DataReceived):
-                    number = event.stream_id or 0
-                    self.received[number] += event.data or b""
-                    size = event.flow_controlled_length or 0
-                    self.http.acknowledge_received_data(size, number)
-                elif isinstance(event, h2.events.StreamEnded):
-                    self.ended.add(event.stream_id or 0)
-            self.flush()
-
-    def flush(self) -> None:
-        self.wire.sendall(self.http.data_to_send())
-
-
 def test_a_cancelled_stream_frees_the_provider_and_leaves_the_others_alone(side: Side) -> None:
     side.provider.script(Step(chunk_delay=FOREVER), Step(chunks=3, chunk_delay=0.3))
 
     with Http2Client(side.proxy, CHAT.host) as client:
-        dropped = client.post(CHAT)
+        dropped = client.post(CHAT.path, CHAT.body)
         client.listen_until(lambda: client.received[dropped])
-        kept = client.post(CHAT)
+        kept = client.post(CHAT.path, CHAT.body)
         client.listen_until(lambda: client.received[kept])
         client.cancel(dropped)
         [hangup] = side.provider.wait_for(lambda: side.provider.hangups)

@@ -4,19 +4,19 @@ import contextlib
 import os
 import socket
 import socketserver
-import ssl
 import stat
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import httpx
 import pytest
 from cryptography import x509
 
+from tests.e2e.listening import listening_addresses
 from tests.e2e.mitmdump import Mitmdump
+from tests.e2e.tunnel import everything_from, tunnel
 from tests.fakes import Authority, Provider, Step
 
 SECONDS = 5.0
@@ -265,19 +265,6 @@ def test_nothing_listens_beyond_this_machine(direct: Mitmdump) -> None:
     assert {port for _, port in found} >= {direct.port, direct.shared_port}
 
 
-def tunnel(proxy: Mitmdump, host: str, port: int) -> socket.socket:
-    """What CONNECT opens."""
-    line = socket.create_connection(("127.0.0.1", proxy.port), SECONDS)
-    line.sendall(f"CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
-    answer = b""
-    while not answer.endswith(b"\r\n\r\n"):
-        byte = line.recv(1)  # one by one, so that what follows is left for others to read
-        assert byte, answer
-        answer += byte
-    assert answer.startswith(b"HTTP/1.1 200"), answer
-    return line
-
-
 @contextlib.contextmanager
 def origin(talk: Callable[[socket.socket], None]) -> Iterator[int]:
     """A server on loopback that treats each connection so; its port."""
@@ -306,38 +293,3 @@ def exactly(size: int, line: socket.socket) -> bytes:
     while len(received) < size and (data := line.recv(65536)):
         received += data
     return received
-
-
-def everything_from(line: socket.socket | ssl.SSLSocket) -> bytes:
-    received = b""
-    while data := line.recv(65536):
-        received += data
-    return received
-
-
-def listening_addresses(pid: int) -> set[tuple[str, int]]:
-    """Where a process listens, as Linux tells it."""
-    listen = "0A"
-    mine = {link for handle in Path(f"/proc/{pid}/fd").iterdir() if (link := link_of(handle))}
-    found = set()
-    for table in ("tcp", "tcp6"):
-        for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
-            _, local, _, state, *rest = line.split()
-            if state == listen and f"socket:[{rest[5]}]" in mine:
-                address, _, port = local.partition(":")
-                found.add((readable(address), int(port, 16)))
-    return found
-
-
-def readable(address: str) -> str:
-    raw = bytes.fromhex(address)
-    words = [raw[at : at + 4][::-1] for at in range(0, len(raw), 4)]
-    family = socket.AF_INET if len(raw) == 4 else socket.AF_INET6
-    return socket.inet_ntop(family, b"".join(words))
-
-
-def link_of(handle: Path) -> str | None:
-    try:
-        return str(handle.readlink())
-    except FileNotFoundError:
-        return None  # closed since it was listed

@@ -349,7 +349,7 @@ def test_a_variable_is_expanded(written: str, environ: dict[str, str], read_as: 
 
 
 def test_a_variable_may_hold_a_number() -> None:
-    assert understood("ports: {shared: '${PORT}'}", PORT="19000").ports.shared == 19000
+    assert understood("ports: {shared: '${PORT}'}", PORT="28000").ports.shared == 28000
 
 
 def test_a_variable_with_a_bad_value_is_told_without_it() -> None:

@@ -309,7 +309,8 @@ def test_run_starts_mitmproxy_where_the_user_stands(
 
     passed_on = "-w x.mitm" if argument == "--web" else f"-w x.mitm {argument}"
     assert started.stdout == (
-        f"{expected} {ready.folder} True -n -s {ready.root}/addons/memory.py {passed_on}\n"
+        f"{expected} {ready.folder} True -n --set confdir={ready.root}/.venv/mitmproxy"
+        f" -s {ready.root}/addons/memory.py {passed_on}\n"
     )
 
 
