@@ -14,15 +14,14 @@ from addons.read_settings import ReadSettings
 from addons.watch import Watch
 from routing.arrival import is_loopback
 from routing.errors import ProxyError
-from routing.free_port import is_free
 from routing.paths import private_directory, write_private
 from routing.port_registry import PortRegistry, Project
+from routing.ports import LOOPBACK, is_free
 from routing.projects import Projects, is_nobodys
 
 logger = logging.getLogger("memory_proxy")
 
 SECONDS_BETWEEN_LOOKS = 0.3
-LOOPBACK = "127.0.0.1"
 _REMEDY = "`memproxy remove` it and `add` it again, or choose another shared port"
 NOT_YET = object()
 """What no stamp of the registry's file is equal to, not even that of a file which is not there."""
@@ -130,7 +129,7 @@ class OpenListeners:
         """Open and close listeners so that they are those of the registry."""
         assert self.registry is not None
         stamp = self.registry.stamp()
-        if stamp == self._seen and not self._taken:
+        if stamp == self._seen and not self._taken and not self._failed():
             return
         try:
             self.registry.repair()
@@ -155,7 +154,8 @@ class OpenListeners:
 
     def _listen(self, ports: list[int]) -> None:
         mine, taken_before = self._listening(), self._taken
-        self._taken = {port for port in ports if port not in mine and not is_free(port)}
+        # One that failed is left out for one look; mitmproxy opens only what is new to it.
+        self._taken = self._failed() | {p for p in ports if p not in mine and not is_free(p)}
         for port in self._taken - taken_before:
             logger.warning("listener.waits port=%s reason='used by another program'", port)
         wanted = [port for port in dict.fromkeys(ports) if port not in self._taken]
@@ -173,6 +173,11 @@ class OpenListeners:
     def _listening(self) -> set[int]:
         server = ctx.master.addons.get("proxyserver")
         return {address[1] for address in server.listen_addrs()} if server else set()
+
+    def _failed(self) -> set[int]:
+        """Ports that mitmproxy was to open, and has not."""
+        server: Any = ctx.master.addons.get("proxyserver")
+        return set() if server.servers.is_updating else set(self._open) - self._listening()
 
     def _greet_when_open(self) -> None:
         """Tell the port only when it can be used."""

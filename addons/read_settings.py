@@ -11,7 +11,7 @@ from mitmproxy.addonmanager import Loader
 from addons.watch import Watch
 from routing import config as settings
 from routing.config import Config
-from routing.errors import ConfigError
+from routing.errors import ConfigError, ProxyError
 from routing.paths import places
 
 logger = logging.getLogger("memory_proxy")
@@ -37,8 +37,7 @@ class ReadSettings:
         self._watch = Watch(SECONDS_BETWEEN_LOOKS, self.look)
 
     def file(self) -> Path:
-        given = ctx.options.memory_config or os.environ.get("MEMPROXY_CONFIG")
-        return Path(given).expanduser() if given else self.places.config_file
+        return settings.file_of(self.places.config_file, os.environ, ctx.options.memory_config)[0]
 
     def load(self, loader: Loader) -> None:
         loader.add_option(
@@ -78,15 +77,18 @@ class ReadSettings:
             self._apply()
             logger.info("settings.changed file=%s", self.file())
             for tell in self.changed:
-                tell()
+                try:
+                    tell()
+                except (ProxyError, OSError) as error:  # the others follow all the same
+                    self.problem = f"the changed settings are not wholly in force: {error}"
+                    logger.error(self.problem)
 
     def _read(self) -> None:
         self._stamp = self._stamp_of_file()
-        asked_for = ctx.options.memory_config or os.environ.get("MEMPROXY_CONFIG")
+        given = ctx.options.memory_config
+        path, is_named = settings.file_of(self.places.config_file, os.environ, given)
         try:
-            if asked_for and self._stamp is None:
-                raise ConfigError(f"{self.file()}: there is no such file.")
-            self.now = settings.load(self.file())
+            self.now = settings.load(path, must_exist=is_named)
             self.is_readable, self.problem = True, None
         except ConfigError as error:
             self.problem = str(error)

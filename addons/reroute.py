@@ -21,6 +21,8 @@ logger = logging.getLogger("memory_proxy")
 
 READABLE = 32 * 1024 * 1024
 """Longer bodies are forwarded unread."""
+FRAMES_KEPT = 500
+"""Of a WebSocket, for mitmweb and for saved flows."""
 FRAMES_READ = 8
 """So many of a WebSocket's first frames are searched for the directory the client works in."""
 
@@ -75,11 +77,15 @@ class Reroute:
     def websocket_message(self, flow: http.HTTPFlow) -> None:
         """Codex names its workspaces in its frames; its handshake does not."""
         note = recorded(flow)
-        messages = flow.websocket.messages if flow.websocket else []
-        if not note or note["project"] or not messages or len(messages) > FRAMES_READ:
+        if not note or flow.websocket is None:
             return
-        message = messages[-1]
-        if message.from_client and len(message.content) <= READABLE:
+        message = flow.websocket.messages[-1]
+        # mitmproxy keeps every frame, and Codex talks for hours on one WebSocket.
+        del flow.websocket.messages[:-FRAMES_KEPT]
+        if not message.from_client or note["project"] or note.get("frames", 0) >= FRAMES_READ:
+            return
+        note["frames"] = note.get("frames", 0) + 1
+        if len(message.content) <= READABLE:
             seen = look("openai-responses", message.content)
             record_project(flow, project_of(facts_of(flow, seen), self.listeners.projects))
 
@@ -155,7 +161,7 @@ def open_body(request: http.Request, model: str | None) -> None:
 
 def has_length(request: http.Request) -> bool:
     """Whether an HTTP/1.1 server could tell where this request ends."""
-    return not request.is_http2 or "content-length" in request.headers or request.method == "GET"
+    return not request.is_http2 or "content-length" in request.headers
 
 
 def give_length(request: http.Request) -> None:

@@ -82,12 +82,10 @@ class RunBackend:
         wanted = config.litellm.place if config.backend == "litellm" else None
         if wanted == self._made_for:
             return
-        if self.proxy:
-            self._in_background(self.proxy.stop())
+        old = self.proxy
         self.proxy, self._made_for = (self._proxy(config.litellm) if wanted else None), wanted
         self._is_reachable, self._tried_at = True, 0.0
-        if self.proxy:
-            self._in_background(self.proxy.start())
+        self._in_background(_relieve(old, self.proxy))
 
     async def settle(self, *, may_wait: bool) -> None:
         """Wait for a proxy that is starting, and make sure that one that was up still is."""
@@ -130,6 +128,14 @@ class RunBackend:
         task = asyncio.get_running_loop().create_task(work)
         self._work.add(task)
         task.add_done_callback(self._work.discard)
+
+
+async def _relieve(old: LiteLLMProxy | None, new: LiteLLMProxy | None) -> None:
+    """One after the other, because both may be told to use the same port."""
+    if old:
+        await old.stop()
+    if new:
+        await new.start()
 
 
 async def can_connect(address: Address) -> bool:

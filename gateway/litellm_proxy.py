@@ -18,9 +18,8 @@ from gateway.child import Child
 from gateway.child_environment import child_environment
 from gateway.environment import ensure_environment, installed_version
 from gateway.litellm_yaml import LiteLLMYaml, read_litellm_yaml
-from gateway.ports import LOOPBACK, free_port
 from routing.errors import ConfigError, ProxyError
-from routing.free_port import is_free
+from routing.ports import LOOPBACK, free_port, is_free
 
 logger = logging.getLogger("memory_proxy")
 

@@ -22,6 +22,7 @@ from pydantic_core import ErrorDetails
 
 from routing import yaml_source
 from routing.errors import ConfigError
+from routing.headers import LABEL
 from routing.providers import Address, Provider
 from routing.yaml_source import Place, Source
 
@@ -82,7 +83,7 @@ def _header(text: str) -> str:
 
 
 def _label(text: str) -> str:
-    if not re.fullmatch(r"[\x21-\x7e]{1,128}", text):
+    if not LABEL.fullmatch(text):
         raise ValueError("expected 1 to 128 visible ASCII characters without spaces")
     return text
 
@@ -198,10 +199,20 @@ class Config(Settings):
         )
 
 
-def load(path: Path | None, environ: Mapping[str, str] = os.environ) -> Config:
+def file_of(usual: Path, environ: Mapping[str, str], given: str = "") -> tuple[Path, bool]:
+    """Where the settings are, and whether somebody named that file, so that it has to be there."""
+    named = given or environ.get("MEMPROXY_CONFIG")
+    return (Path(os.path.expanduser(named)), True) if named else (usual, False)  # noqa: PTH111
+
+
+def load(
+    path: Path | None, environ: Mapping[str, str] = os.environ, *, must_exist: bool = False
+) -> Config:
     """The defaults and, over them, what the file says; a missing file says nothing."""
     defaults = yaml_source.read(DEFAULTS, {})
     if path is None or not path.exists():
+        if must_exist:
+            raise ConfigError(f"{path}: there is no such file.")
         return Config.model_validate(defaults.values)
     source = yaml_source.read(path, environ)
     config = understand(source, defaults)
@@ -254,7 +265,7 @@ def _merged(values: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
 
 def _tell(source: Source, detail: ErrorDetails) -> str:
     """File, line, key and remedy; never the value, which may be a secret."""
-    place: Place = tuple(detail["loc"])
+    place: Place = tuple(step for step in detail["loc"] if step != "[key]")
     message = detail["msg"].removeprefix("Value error, ").rstrip(".")
     if named := re.match(r"`(\w+)", message):  # a rule about several settings names one of them
         place = (*place, named[1])

@@ -11,11 +11,12 @@ from routing.identity import Membership, User, project_of, user_of
 from routing.litellm_routes import litellm_path, mapped
 from routing.projects import Projects
 from routing.providers import Address, Provider
-from routing.subscription import is_subscription
+from routing.subscription import carries_login, is_subscription
 
 Backend = Literal["direct", "litellm"]
 
 BACKEND_DOWN: Final = "backend_down"
+_LOGIN: Final = "a login that only its provider understands"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,10 @@ def decide(
     why = f"user: {user.why}; project: {membership.why}"
     match arrival_of(facts, config.provider_list):
         case OwnPage(path):
-            return Route(user, membership, config.backend, why, page=path)
+            is_login = carries_login(facts)
+            backend: Backend = "direct" if is_login else config.backend
+            reason = _LOGIN if is_login else "configured"
+            return Route(user, membership, backend, f"{why}; backend: {reason}", page=path)
         case Refused(problem, dialect):
             return Route(user, membership, "direct", why, dialect, problem=problem)
         case ToProvider() as arrival:
@@ -108,7 +112,7 @@ def _towards(
     api = arrival.provider.api
     host = api.host if arrival.by_base_url and api else facts.host
     if is_subscription(facts, arrival.provider, host):
-        return _direct(route, arrival, "a login that only its provider understands")
+        return _direct(route, arrival, _LOGIN)
     settings = config.litellm
     path = litellm_path(route.call, arrival.path, settings.models, settings.forward_credentials)
     if path is None:

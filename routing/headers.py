@@ -1,10 +1,13 @@
 """Which headers are whose: ours stay with us, a client's credential stays with its provider."""
 
+import re
 from typing import Final
 from urllib.parse import quote, unquote_plus
 
 USER: Final = "x-sm-user-id"
 PROJECT: Final = "x-memory-project"
+LABEL: Final = re.compile(r"[\x21-\x7e]{1,128}")
+"""What may stand for a user: it goes into headers, logs and LiteLLM's books."""
 _OUR_PREFIX: Final = "x-memory-"
 
 # What proves who the client is, to its provider and to nobody else.
@@ -41,7 +44,7 @@ def without_credentials(path: str) -> str:
     """The path with its query, less the parameters that are keys; the rest byte for byte."""
     bare, _, query = path.partition("?")
     parts = query.split("&")
-    kept = [p for p in parts if unquote_plus(p.partition("=")[0]) not in CREDENTIAL_QUERY]
+    kept = [p for p in parts if unquote_plus(p.partition("=")[0]).lower() not in CREDENTIAL_QUERY]
     if len(kept) == len(parts):
         return path
     return f"{bare}?{'&'.join(kept)}" if kept else bare

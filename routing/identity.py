@@ -11,8 +11,6 @@ from routing.facts import RequestFacts, shown
 from routing.port_registry import Project
 from routing.projects import Projects
 
-_LABEL = re.compile(r"[\x21-\x7e]{1,128}")
-
 
 @dataclass(frozen=True, slots=True)
 class User:
@@ -31,8 +29,16 @@ class Membership:
 
 def user_of(facts: RequestFacts, users: Users) -> User:
     said = facts.header(headers.USER)
-    if said and _LABEL.fullmatch(said):
+    if said and headers.LABEL.fullmatch(said):
         return User(said, None, f"the client said so in {headers.USER}")
+    by_rule = _by_rule(facts, users)
+    if said:
+        why = f"{headers.USER} is not 1 to 128 visible ASCII characters, and {by_rule.why}"
+        return User(by_rule.id, by_rule.matched_pattern, why)
+    return by_rule
+
+
+def _by_rule(facts: RequestFacts, users: Users) -> User:
     for rule in users.rules:
         if any(re.search(rule.pattern, value) for value in facts.values(rule.header)):
             return User(rule.user, rule.pattern, f"{rule.header} matches {rule.pattern}")

@@ -12,6 +12,7 @@ LITELLM_END_USER: Final = "x-litellm-end-user-id"
 LITELLM_KEY: Final = "x-litellm-api-key"
 _LITELLMS: Final = (LITELLM_END_USER, "x-litellm-customer-id", LITELLM_KEY)
 """A client may not book its calls to somebody else."""
+_NOT_FOR_LITELLM: Final = ("cookie", "proxy-authorization")
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -29,6 +30,7 @@ def to_litellm(
         for pair in pairs
         if not headers.is_ours(pair[0])
         and (forward_credentials or not headers.is_credential(pair[0]))
+        and pair[0].lower() not in _NOT_FOR_LITELLM
         and pair[0].lower() not in _LITELLMS
         and not (route.dialect == "gemini" and pair[0].lower() == "accept-encoding")
     )

@@ -29,7 +29,8 @@ class Places:
 def places(environ: Mapping[str, str]) -> Places:
     """All below MEMPROXY_HOME where it is set, else in the platform's directories of this user."""
     if home := environ.get("MEMPROXY_HOME"):
-        config = data = state = Path(home).expanduser().absolute()
+        home = os.path.expanduser(home)  # noqa: PTH111 - pathlib raises for an unknown ~name
+        config = data = state = Path(home).absolute()
     else:
         config = platformdirs.user_config_path(APP, appauthor=False)
         data = platformdirs.user_data_path(APP, appauthor=False)

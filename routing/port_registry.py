@@ -17,8 +17,8 @@ from pathlib import Path
 import filelock
 
 from routing.errors import NoPortLeft, RegistryError, RegistryTooNew, RegistryUnwritable
-from routing.free_port import is_free
 from routing.paths import private_directory, write_private
+from routing.ports import is_free
 from routing.registry_format import Contents, Damaged, Project, decode, encode
 
 __all__ = ["PortRegistry", "Project", "canonical", "project_around"]

@@ -6,18 +6,17 @@ import signal
 import subprocess
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import filelock
 
 from routing.errors import ProxyError
 from routing.paths import Places, private_directory
 
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS_TO_START = 30.0
+SECONDS_FOR_ANOTHER = 3.0
 SECONDS_TO_STOP = 10.0
 SECONDS_BETWEEN_LOOKS = 0.05
 LINES_SHOWN = 20
@@ -73,12 +72,14 @@ def start(places: Places, port: int, arguments: list[str]) -> Running:
             stdout=log,
             stderr=log,
             cwd=ROOT,  # not the caller's, which may be deleted while we serve
+            env={**os.environ, **_absolute(os.environ)},
             start_new_session=True,
         )
     finally:
         os.close(log)
+    _wait(lambda: running(places) or process.poll() is not None, SECONDS_TO_START)
     # Somebody else may have started one in the same moment: then ours ends, and theirs serves.
-    _wait(lambda: running(places) or _has_failed(process, places), SECONDS_TO_START)
+    _wait(lambda: running(places), SECONDS_FOR_ANOTHER)
     if found := running(places):
         return found
     what = "ended at once"
@@ -104,15 +105,10 @@ def wait_for_listener(port: int, project: str | None, seconds: float) -> bool:
     return _wait(lambda: (health_at(port) or {"project": ""})["project"] == project, seconds)
 
 
-def _has_failed(process: subprocess.Popen[bytes], places: Places) -> bool:
-    """Whether ours has ended and no other is on its way up."""
-    if process.poll() is None:
-        return False
-    try:
-        filelock.FileLock(places.lock_file, mode=0o600).acquire(timeout=0).lock.release()
-    except filelock.Timeout:
-        return False
-    return True
+def _absolute(environ: Mapping[str, str]) -> dict[str, str]:
+    """Paths in the environment, meant from where the caller stands."""
+    named = ((name, environ.get(name)) for name in ("MEMPROXY_HOME", "MEMPROXY_CONFIG"))
+    return {name: os.path.abspath(os.path.expanduser(path)) for name, path in named if path}  # noqa: PTH100, PTH111 - pathlib raises for an unknown ~name
 
 
 def _open_log(path: Path) -> tuple[int, int]:

@@ -30,8 +30,8 @@ class Desk:
         self.places: Places = places(os.environ)
 
     def config(self) -> Config:
-        given = os.environ.get("MEMPROXY_CONFIG")
-        return settings.load(Path(given).expanduser() if given else self.places.config_file)
+        path, is_named = settings.file_of(self.places.config_file, os.environ)
+        return settings.load(path, must_exist=is_named)
 
     def registry(self) -> PortRegistry:
         ports = self.config().ports
@@ -76,7 +76,7 @@ class Friendly(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except ProxyError as error:
+        except (ProxyError, OSError) as error:
             raise click.ClickException(str(error)) from error
 
 

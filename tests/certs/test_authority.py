@@ -186,6 +186,7 @@ def test_a_key_that_others_could_read_is_closed_to_them(authority: Authority) ->
     assert mode_of(authority.key_file) == 0o600
 
 
+@pytest.mark.e2e
 def test_processes_that_start_together_make_one_authority(tmp_path: Path) -> None:
     script = "import sys; from pathlib import Path; from certs import ensure_authority\n"
     script += "print(ensure_authority(Path(sys.argv[1])).fingerprint)"
@@ -377,6 +378,7 @@ const server = tls.createServer({cert: pem, key: pem}, s => s.end()).listen(0, '
 """
 
 
+@pytest.mark.e2e
 @pytest.mark.skipif(not shutil.which("node"), reason="needs Node")
 def test_node_trusts_a_leaf_through_the_environment(authority: Authority) -> None:
     server_with_a_leaf_of(authority, "api.openai.com")

@@ -13,8 +13,7 @@ import httpx
 import pytest
 import yaml
 
-from gateway.ports import free_port
-from routing.free_port import is_free
+from routing.ports import free_port, is_free
 from tests.e2e.litellm_calls import GPT, body
 from tests.e2e.litellm_scene import (
     MASTER_KEY,

@@ -228,6 +228,7 @@ def test_stopping_is_quick_and_leaves_no_thread(authority: Authority) -> None:
     stalled.close()
 
 
+@pytest.mark.e2e
 def test_the_command_serves_until_it_is_told_to_stop() -> None:
     command = [sys.executable, "-m", "tests.fakes", "--chunks", "3"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as serving:

@@ -11,6 +11,8 @@ import pytest
 
 from gateway.environment import EnvironmentFailed, ensure_environment, installed_version
 
+pytestmark = pytest.mark.e2e
+
 STARTS_WITH = "#!/bin/sh\n"
 
 

@@ -88,6 +88,7 @@ def command_line(pid: int | None) -> str:
     return subprocess.run(asked, capture_output=True, text=True, check=True).stdout
 
 
+@pytest.mark.e2e
 async def test_a_child_is_started_answers_and_is_gone_after_stop(
     local: Callable[..., Local],
 ) -> None:
@@ -102,6 +103,7 @@ async def test_a_child_is_started_answers_and_is_gone_after_stop(
     assert (proxy.status.state, proxy.status.pid) == ("down", None)
 
 
+@pytest.mark.e2e
 async def test_start_returns_at_once_and_a_slow_start_is_waited_for(
     local: Callable[..., Local],
 ) -> None:
@@ -111,6 +113,7 @@ async def test_start_returns_at_once_and_a_slow_start_is_waited_for(
         assert await proxy.wait_ready(5)
 
 
+@pytest.mark.e2e
 async def test_a_killed_child_comes_back_on_its_port_and_is_counted(
     local: Callable[..., Local],
 ) -> None:
@@ -125,6 +128,7 @@ async def test_a_killed_child_comes_back_on_its_port_and_is_counted(
             assert proxy.status.url == before.url
 
 
+@pytest.mark.e2e
 async def test_the_pause_between_failed_starts_grows(
     local: Callable[..., Local], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -139,6 +143,7 @@ async def test_the_pause_between_failed_starts_grows(
     assert pauses[2] >= 0.4
 
 
+@pytest.mark.e2e
 async def test_last_words_of_a_failed_start_are_told_without_secrets(
     local: Callable[..., Local],
 ) -> None:
@@ -153,6 +158,7 @@ async def test_last_words_of_a_failed_start_are_told_without_secrets(
     assert "key-of-ours-1" not in detail
 
 
+@pytest.mark.e2e
 async def test_a_child_that_stops_answering_is_replaced(
     local: Callable[..., Local], tmp_path: Path
 ) -> None:
@@ -168,6 +174,7 @@ async def test_a_child_that_stops_answering_is_replaced(
         assert proxy.status.pid != hung
 
 
+@pytest.mark.e2e
 async def test_a_stubborn_child_is_killed_after_the_grace(local: Callable[..., Local]) -> None:
     async with running(local("--stubborn")) as proxy:
         assert await proxy.wait_ready(5)
@@ -177,6 +184,7 @@ async def test_a_stubborn_child_is_killed_after_the_grace(local: Callable[..., L
     assert time.monotonic() - began < 3
 
 
+@pytest.mark.e2e
 async def test_a_taken_port_is_named_and_used_once_it_is_free(
     local: Callable[..., Local],
 ) -> None:
@@ -193,6 +201,7 @@ async def test_a_taken_port_is_named_and_used_once_it_is_free(
         await proxy.stop()
 
 
+@pytest.mark.e2e
 async def test_a_port_of_our_choice_that_was_taken_meanwhile_is_replaced(
     local: Callable[..., Local],
 ) -> None:
@@ -206,6 +215,7 @@ async def test_a_port_of_our_choice_that_was_taken_meanwhile_is_replaced(
             await proxy.stop()
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize(
     ("text", "line", "says"),
     [
@@ -237,6 +247,7 @@ async def test_a_missing_litellm_yaml_is_named(local: Callable[..., Local], tmp_
         assert "nowhere.yaml: cannot be read" in proxy.status.detail
 
 
+@pytest.mark.e2e
 async def test_without_a_key_every_start_makes_one_that_only_the_child_gets(
     local: Callable[..., Local], tmp_path: Path
 ) -> None:
@@ -251,6 +262,7 @@ async def test_without_a_key_every_start_makes_one_that_only_the_child_gets(
     assert LiteLLMProxy(local()).key != proxy.key
 
 
+@pytest.mark.e2e
 async def test_a_master_key_in_litellm_yaml_is_ours_unless_the_config_differs(
     local: Callable[..., Local],
 ) -> None:
@@ -265,6 +277,7 @@ async def test_a_master_key_in_litellm_yaml_is_ours_unless_the_config_differs(
         assert "sk-another" not in proxy.status.detail
 
 
+@pytest.mark.e2e
 async def test_the_child_cannot_reach_us_through_a_proxy_nor_the_database_of_a_project(
     local: Callable[..., Local], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -287,6 +300,7 @@ async def test_the_child_cannot_reach_us_through_a_proxy_nor_the_database_of_a_p
     assert seen["directory"] == str(tmp_path)
 
 
+@pytest.mark.e2e
 async def test_output_is_drained_and_dropped_once_the_child_is_up(
     local: Callable[..., Local], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -298,6 +312,7 @@ async def test_output_is_drained_and_dropped_once_the_child_is_up(
     assert "nobody should keep" not in caplog.text
 
 
+@pytest.mark.e2e
 async def test_a_log_file_is_ours_alone_and_holds_no_key(
     local: Callable[..., Local], tmp_path: Path
 ) -> None:
@@ -308,6 +323,7 @@ async def test_a_log_file_is_ours_alone_and_holds_no_key(
     assert "with [hidden]" in log.read_text()
 
 
+@pytest.mark.e2e
 async def test_the_child_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     config = tmp_path / "litellm.yaml"
     config.write_text(CONFIG)
@@ -428,6 +444,7 @@ def test_no_key_is_in_any_repr(local: Callable[..., Local]) -> None:
     assert "sk-hush" not in repr(local(key="sk-hush"))
 
 
+@pytest.mark.e2e
 async def test_stop_ends_a_start_that_is_still_going(local: Callable[..., Local]) -> None:
     proxy = LiteLLMProxy(local("--slow", "60"), pace=QUICK)
     await proxy.start()
@@ -437,6 +454,7 @@ async def test_stop_ends_a_start_that_is_still_going(local: Callable[..., Local]
     assert not lives(pid)
 
 
+@pytest.mark.e2e
 async def test_a_start_that_takes_too_long_is_given_up_and_tried_again(
     local: Callable[..., Local],
 ) -> None:

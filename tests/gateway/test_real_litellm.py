@@ -15,7 +15,7 @@ import yaml
 from gateway.child_environment import child_environment
 from gateway.environment import installed_version
 from gateway.litellm_proxy import LiteLLMProxy, Local, Pace, Remote
-from gateway.ports import free_port
+from routing.ports import free_port
 from tests.e2e.litellm_environment import REQUIREMENTS, ROOT
 from tests.fakes import Provider, Step
 

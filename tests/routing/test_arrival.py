@@ -284,3 +284,14 @@ def test_a_web_page_from_elsewhere_is_refused_on_the_magic_host_too() -> None:
 )
 def test_a_page_or_program_of_this_machine_is_served(origin: str) -> None:
     assert to_provider(asked("/v1/messages", ("origin", origin)))[0] == "anthropic"
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "127.1", "0", "::", "rebound.test", "example.com"])
+def test_another_name_for_our_port_is_refused_and_leads_nowhere(host: str) -> None:
+    problem = refused(asked("/v1/models", host=host)).problem
+
+    assert (problem.status, problem.code) == (421, "wrong_host")
+
+
+def test_a_stranger_at_another_port_passes() -> None:
+    assert arrival_of(asked("/v1/models", host="example.com", port=80), PROVIDERS) is None

@@ -201,6 +201,37 @@ def complaint(text: str, **environ: str) -> str:
             id="a tag that lies",
         ),
         pytest.param(f"idle_timeout: !!bool {SECRET}", 1, "idle_timeout", "quotes", id="no bool"),
+        pytest.param(
+            "providers:\n  a:\n    hosts: ['https://llm.test/']",
+            3,
+            "providers.a.hosts.0",
+            "a host's name such as",
+            id="a URL for a host",
+        ),
+        pytest.param(
+            "providers:\n  a: {hosts: ['*']}", 2, "providers.a.hosts.0", "name", id="every host"
+        ),
+        pytest.param(
+            "providers:\n  v1: {hosts: [a.test]}",
+            2,
+            "providers.v1",
+            "unlike an",
+            id="an API's path",
+        ),
+        pytest.param(
+            "users:\n  rules:\n    - {header: 'User Agent:', pattern: a, user: b}",
+            3,
+            "users.rules.0.header",
+            "a header's name",
+            id="no header",
+        ),
+        pytest.param(
+            "ports:\n  shared: 18900",
+            2,
+            "ports.shared",
+            "outside",
+            id="a shared port among projects'",
+        ),
     ],
 )
 def test_a_mistake_is_told_by_file_line_key_and_remedy(

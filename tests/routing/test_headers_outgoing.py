@@ -168,7 +168,7 @@ def test_the_labels_are_ascii_whatever_the_project_is_called(pairs: Pairs, forwa
         ("/x?key=k&key=l&a", "/x?a"),
         ("/x?k%65y=k&a=1", "/x?a=1"),
         ("/x?access_token=t&api-key=k&subscription-key=s&oauth_token=o&z=1", "/x?z=1"),
-        ("/x?monkey=k&keys=l&Key=m", "/x?monkey=k&keys=l&Key=m"),
+        ("/x?monkey=k&keys=l&Key=m", "/x?monkey=k&keys=l"),
         ("/x?a=key=k", "/x?a=key=k"),
         ("/key=k?a=?key=k", "/key=k?a=?key=k"),
     ],

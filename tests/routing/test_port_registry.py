@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from routing.errors import NoPortLeft, RegistryError, RegistryTooNew, RegistryUnwritable
-from routing.free_port import is_free
 from routing.port_registry import PortRegistry
+from routing.ports import is_free
 
 ROOT = Path(__file__).parents[2]
 
@@ -401,6 +401,7 @@ def test_a_file_of_a_later_version_is_refused_and_left_alone(
     assert list(home.glob("*.damaged-*")) == []
 
 
+@pytest.mark.e2e
 def test_a_full_disk_is_named_and_loses_nothing(registry: PortRegistry, home: Path) -> None:
     registry.get_or_allocate_port("/projects/one")
     before = registry.path.read_bytes()
@@ -434,6 +435,7 @@ def test_a_registry_below_a_file_is_an_error_that_names_it(tmp_path: Path) -> No
         PortRegistry(tmp_path / "file" / "ports.json").get_or_allocate_port("/projects/one")
 
 
+@pytest.mark.e2e
 def test_many_processes_at_once_give_no_port_and_no_project_twice(registry: PortRegistry) -> None:
     # Each process asks for five projects, each project is asked for by several processes.
     wanted = [[f"/projects/{(first * 3 + n) % 30}" for n in range(5)] for first in range(24)]
@@ -463,6 +465,7 @@ def ports_by_path(registry: PortRegistry) -> dict[str, int]:
     return {project.path: project.port for project in registry.projects()}
 
 
+@pytest.mark.e2e
 def test_a_process_killed_at_work_leaves_a_good_registry(registry: PortRegistry) -> None:
     with python(ALLOCATE_FOREVER, registry.path) as process:
         assert process.stdout is not None
@@ -474,6 +477,7 @@ def test_a_process_killed_at_work_leaves_a_good_registry(registry: PortRegistry)
     assert registry.get_or_allocate_port("/projects/new") not in told
 
 
+@pytest.mark.e2e
 def test_a_process_killed_with_the_lock_stops_nobody(registry: PortRegistry) -> None:
     registry.get_or_allocate_port("/projects/one")
 

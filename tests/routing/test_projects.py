@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from routing.port_registry import Project
-from routing.projects import Projects
+from routing.projects import Projects, is_nobodys
 
 SHOP = Project("/code/shop", 18801, "2026-01-01T00:00:00+00:00")
 API = Project("/code/shop/api", 18802, "2026-01-01T00:00:00+00:00")
@@ -85,3 +85,10 @@ def test_without_projects_nothing_is_found() -> None:
     assert Projects().at_port(18801) is None
     assert Projects().named("shop") == []
     assert Projects().containing("/code/shop") is None
+
+
+def test_the_home_directory_and_what_holds_it_are_nobodys_project() -> None:
+    home = Path.home()
+
+    assert all(is_nobodys(wide) for wide in (Path("/"), home, *home.parents))
+    assert not is_nobodys(home / "code")

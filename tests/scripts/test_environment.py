@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.e2e
+
 ROOT = Path(__file__).resolve().parents[2]
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 PYTHON = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
@@ -215,24 +217,6 @@ def test_help_needs_no_environment(machine: Machine) -> None:
     assert shown.stdout.startswith("Usage: scripts/run [--web]")
 
 
-@pytest.mark.parametrize("name", ["proxy", "dev", "litellm"])
-def test_requirements_are_plain_pins(name: str) -> None:
-    text = (ROOT / "requirements" / f"{name}.txt").read_text()
-
-    assert "://" not in text
-    for line in text.replace("\\\n", "").splitlines():
-        assert "==" in line
-        assert "--hash=sha256:" in line
-
-
-def test_whatever_the_proxy_runs_with_the_tests_run_with_too() -> None:
-    def pins(name: str) -> set[str]:
-        text = (ROOT / "requirements" / name).read_text()
-        return {line.split(" ")[0] for line in text.splitlines() if "==" in line}
-
-    assert pins("proxy.txt") <= pins("dev.txt")
-
-
 # --- making the environment: empty requirements, so without network ------------------------------
 
 
@@ -249,7 +233,6 @@ def ready(machine: Machine) -> Machine:
     return machine
 
 
-@pytest.mark.e2e
 def test_the_second_start_does_nothing_and_starts_no_python(ready: Machine) -> None:
     (ready.bin / "python3").unlink()
     (ready.root / ".venv/bin/python").unlink()
@@ -260,7 +243,6 @@ def test_the_second_start_does_nothing_and_starts_no_python(ready: Machine) -> N
     assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
 
 
-@pytest.mark.e2e
 def test_the_project_and_its_command_are_installed(ready: Machine) -> None:
     program(
         ready.root / "scripts/command.py",
@@ -287,7 +269,6 @@ def test_the_project_and_its_command_are_installed(ready: Machine) -> None:
     assert answer.returncode == 7
 
 
-@pytest.mark.e2e
 @pytest.mark.parametrize(("argument", "expected"), [("-q", "mitmdump"), ("--web", "mitmweb")])
 def test_run_starts_mitmproxy_where_the_user_stands(
     ready: Machine, argument: str, expected: str
@@ -314,7 +295,6 @@ def test_run_starts_mitmproxy_where_the_user_stands(
     )
 
 
-@pytest.mark.e2e
 def test_changed_requirements_are_installed_in_place(ready: Machine) -> None:
     kept = program(ready.root / ".venv/kept", "")
     ready.require(proxy="# changed\n")
@@ -324,7 +304,6 @@ def test_changed_requirements_are_installed_in_place(ready: Machine) -> None:
     assert ready.bash("ensure_environment proxy").stderr == ""
 
 
-@pytest.mark.e2e
 def test_run_after_test_keeps_what_the_tests_need(ready: Machine) -> None:
     program(ready.bin / "uv", '#!/bin/sh\necho "$@" >>"$HOME/uv.log"\n')
 
@@ -358,7 +337,6 @@ def name_another_python(machine: Machine) -> None:
     machine.env["MEMPROXY_PYTHON"] = str(link(machine.folder / "other/python3", PYTHON))
 
 
-@pytest.mark.e2e
 @pytest.mark.parametrize(
     "happens", [forget_the_end, move_the_checkout, lose_the_interpreter, name_another_python]
 )
@@ -377,7 +355,6 @@ def test_an_environment_that_cannot_be_trusted_is_made_again(
     assert ready.bash("ensure_environment proxy").stderr == ""
 
 
-@pytest.mark.e2e
 def test_an_environment_that_somebody_else_made_is_kept_aside(machine: Machine) -> None:
     link(machine.bin / "python3", PYTHON)
     program(machine.bin / "uv", "#!/bin/sh\n")
@@ -391,7 +368,6 @@ def test_an_environment_that_somebody_else_made_is_kept_aside(machine: Machine) 
     assert list(machine.root.glob(".venv.kept-*/bin/precious"))
 
 
-@pytest.mark.e2e
 def test_two_starts_at_once_install_once(machine: Machine) -> None:
     link(machine.bin / "python3", PYTHON)
     link(machine.bin / "sleep", Path(shutil.which("sleep") or "/bin/sleep"))
@@ -413,7 +389,6 @@ def test_two_starts_at_once_install_once(machine: Machine) -> None:
     assert sum("Waiting for another start" in words for words in said) == 2
 
 
-@pytest.mark.e2e
 def test_an_installation_that_was_killed_is_done_again(machine: Machine) -> None:
     link(machine.bin / "python3", PYTHON)
     link(machine.bin / "sleep", Path(shutil.which("sleep") or "/bin/sleep"))
@@ -440,7 +415,6 @@ def test_an_installation_that_was_killed_is_done_again(machine: Machine) -> None
     assert machine.bash("ensure_environment proxy").stderr == ""
 
 
-@pytest.mark.e2e
 def test_pip_installs_where_there_is_no_uv(machine: Machine) -> None:
     link(machine.bin / "python3", PYTHON)
     machine.require()
@@ -451,7 +425,6 @@ def test_pip_installs_where_there_is_no_uv(machine: Machine) -> None:
     assert (machine.root / ".venv/bin/memproxy").exists()
 
 
-@pytest.mark.e2e
 @pytest.mark.parametrize(
     ("complaint", "advice"),
     [

@@ -1,13 +1,15 @@
-"""Whether a listener of ours could have this port."""
+"""Ports of this machine: whether a listener of ours could have one, and which is free."""
 
 import errno
 import os
 import socket
 
+LOOPBACK = "127.0.0.1"
+
 # Linux refuses 127.0.0.1 while somebody listens on a wildcard address, BSD and macOS do not: a
 # stranger's port has to be looked for on each. Binding without listening opens nothing.
 _ADDRESSES = (
-    (socket.AF_INET, "127.0.0.1"),
+    (socket.AF_INET, LOOPBACK),
     (socket.AF_INET, "0.0.0.0"),  # noqa: S104 - bound to ask, never to listen
     (socket.AF_INET6, "::"),
 )
@@ -17,6 +19,14 @@ _NO_SUCH_FAMILY = {errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPOR
 def is_free(port: int) -> bool:
     """Nobody listens on the port, on loopback or on all interfaces; TIME_WAIT counts as free."""
     return all(_can_bind(family, address, port) for family, address in _ADDRESSES)
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind((LOOPBACK, 0))
+        port: int = listener.getsockname()[1]
+    return port
 
 
 def _can_bind(family: socket.AddressFamily, address: str, port: int) -> bool:
