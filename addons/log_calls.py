@@ -54,7 +54,7 @@ class LogCalls:
             outcome,
             took,
             note["user_id"],
-            shown(note["project"] or "none"),
+            shown(str(note["project"])),
             note["backend"],
         )
 
@@ -65,6 +65,6 @@ def without_bytes(message: str) -> str:
 
 
 def hide_bytes(line: logging.LogRecord) -> bool:
-    """A filter that shortens every line, and drops those of each connection unless asked for."""
+    """A filter that lets every line through, shortened."""
     line.msg, line.args = without_bytes(line.getMessage()), ()
-    return line.levelno > logging.INFO or ctx.options.termlog_verbosity == "debug"
+    return True

@@ -21,6 +21,8 @@ logger = logging.getLogger("memory_proxy")
 
 READABLE = 32 * 1024 * 1024
 """Longer bodies are forwarded unread."""
+FRAMES = "memory_proxy_frames"
+"""Where a flow notes how many of its frames have been read."""
 FRAMES_KEPT = 500
 """Of a WebSocket, for mitmweb and for saved flows."""
 FRAMES_READ = 8
@@ -82,9 +84,10 @@ class Reroute:
         message = flow.websocket.messages[-1]
         # mitmproxy keeps every frame, and Codex talks for hours on one WebSocket.
         del flow.websocket.messages[:-FRAMES_KEPT]
-        if not message.from_client or note["project"] or note.get("frames", 0) >= FRAMES_READ:
+        read = flow.metadata.get(FRAMES, 0)
+        if not message.from_client or note["project"] or read >= FRAMES_READ:
             return
-        note["frames"] = note.get("frames", 0) + 1
+        flow.metadata[FRAMES] = read + 1
         if len(message.content) <= READABLE:
             seen = look("openai-responses", message.content)
             record_project(flow, project_of(facts_of(flow, seen), self.listeners.projects))
