@@ -54,7 +54,7 @@ def _error(data: bytes) -> bytes | None:
     try:
         parsed = json.loads(data)
         code = int(parsed["error"]["code"])
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         code = 500
     return reshape_error(gemini.NAME, code, data)
 

@@ -289,9 +289,12 @@ class LiteLLMProxy:
         headers = {"authorization": f"Bearer {self._key}"} if remote and self._key else {}
         try:
             answer = await client.get(f"{self._url}{HEALTH}", headers=headers)
+            _end_if_cancelled()
         except httpx.TimeoutException:
+            _end_if_cancelled()
             return f"{self._url} does not answer in time"
         except httpx.HTTPError as failure:
+            _end_if_cancelled()
             return f"{self._url} cannot be reached: {str(failure) or type(failure).__name__}"
         if answer.status_code == httpx.codes.OK:
             return None
@@ -323,6 +326,17 @@ class LiteLLMProxy:
                 level, "litellm.%s url=%s pid=%s detail=%r", state, self._url, self._status.pid,
                 detail,
             )  # fmt: skip
+
+
+def _end_if_cancelled() -> None:
+    """Raise a cancellation that was lost.
+
+    The client connects within a cancel scope of its own. A cancellation that falls together with
+    the end of that scope is taken for the scope's, and the watch would go on for ever.
+    """
+    task = asyncio.current_task()
+    if task and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _agreed_key(local: Local, settings: LiteLLMYaml, made: str) -> str:
