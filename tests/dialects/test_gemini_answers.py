@@ -105,6 +105,7 @@ def error(code: object) -> bytes:
         pytest.param(error("429"), 429, "RESOURCE_EXHAUSTED", id="a code as text"),
         pytest.param(error(400), 400, "INVALID_ARGUMENT", id="a code as number"),
         pytest.param(error("rate_limit"), 500, "INTERNAL", id="a code in words"),
+        pytest.param(error(7).replace(b"7", b"1e999"), 500, "INTERNAL", id="an endless code"),
         pytest.param(error(None), 500, "INTERNAL", id="no code"),
         pytest.param(b'{"error": "slow down"}', 500, "INTERNAL", id="only words"),
     ],

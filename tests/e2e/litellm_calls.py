@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from tests.e2e.test_sdks import ASKED, QUESTION, SCHEMA, TOOL, Clients
+from tests.e2e.sdks import ASKED, QUESTION, SCHEMA, TOOL, Clients
 
 FUNCTION = {"name": TOOL[0], "parameters": SCHEMA}
 

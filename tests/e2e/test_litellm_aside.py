@@ -26,20 +26,16 @@ from tests.e2e.litellm_calls import (
     messages_stream,
     responses,
 )
+from tests.e2e.litellm_errors import ENDPOINTS, told
 from tests.e2e.litellm_scene import Scene, backend, litellm_proxy, straight_to, wait_until_up
 from tests.e2e.mitmdump import Mitmdump
-from tests.e2e.test_litellm_errors import ENDPOINTS, told
-from tests.e2e.test_sdks import OF_THE_USER, Clients, Way, name_of, raw_client
+from tests.e2e.sdk_calls import name_of
+from tests.e2e.sdks import Clients, Way, raw_client
 from tests.fakes import Step
 
+pytestmark = pytest.mark.usefixtures("nobodys_settings")
+
 LOGIN = "sk-ant-oat01-a-login-of-claude"
-
-
-@pytest.fixture(autouse=True)
-def _nobodys_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in OF_THE_USER:
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
 
 
 @pytest.fixture

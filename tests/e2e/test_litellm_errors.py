@@ -2,11 +2,9 @@
 
 from dataclasses import dataclass, replace
 from types import ModuleType
-from typing import Any
 
 import anthropic
 import groq
-import httpx
 import openai
 import pytest
 from google import genai
@@ -29,9 +27,13 @@ from tests.e2e.litellm_calls import (
     responses,
     responses_stream,
 )
-from tests.e2e.litellm_scene import MASTER_KEY, Scene
-from tests.e2e.test_sdks import KEY, OF_THE_USER, TEXT, Clients, name_of, raw_client
+from tests.e2e.litellm_errors import ENDPOINTS, told
+from tests.e2e.litellm_scene import Scene
+from tests.e2e.sdk_calls import name_of
+from tests.e2e.sdks import TEXT, Clients, raw_client
 from tests.fakes import Step
+
+pytestmark = pytest.mark.usefixtures("nobodys_settings")
 
 STATUSES = (400, 401, 403, 404, 422, 429, 500, 503, 529)
 CLASSES = {
@@ -76,20 +78,16 @@ REFUSED = [
     # A stream that is refused is no stream yet.
     *((asked, status) for asked in STREAMED for status in (401, 429, 529)),
 ]
-ENDPOINTS = {
-    "openai-chat": ("/v1/chat/completions", GPT),
-    "openai-responses": ("/v1/responses", GPT),
-    "anthropic": ("/v1/messages", CLAUDE),
-    "gemini": (f"/v1beta/models/{GEMINI}:generateContent", GEMINI),
+BROKEN_BODIES = {
+    "cut short": b'{"model": "gpt", "messages": [{"role": "user", "content": "h',
+    "no JSON": b"\x00\xff not JSON \r\n",
+    "empty": b"",
+    "a list": b"[1]",
+    "a number": b"7",
+    "null": b"null",
+    "an empty object": b"{}",
 }
 LATER = (("retry-after", "7"), ("x-should-retry", "false"))
-
-
-@pytest.fixture(autouse=True)
-def _nobodys_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in OF_THE_USER:
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
 
 
 @pytest.fixture
@@ -151,40 +149,6 @@ def test_a_client_is_told_when_to_come_back(dialect: str, scene: Scene) -> None:
 
     with raw_client("by base URL", scene.proxy) as client:
         assert client.post(path, json=body(model)).headers["retry-after"] == "7"
-
-
-def told(dialect: str, answer: httpx.Response) -> str:
-    """The message, having seen that everything around it is as the dialect wants it."""
-    assert answer.headers["content-type"].startswith("application/json"), answer.text
-    whole: dict[str, Any] = answer.json()
-    error = whole["error"]
-    match dialect:
-        case "anthropic":
-            assert whole["type"] == "error"
-            assert error["type"].endswith("_error")
-        case "gemini":
-            assert error["code"] == answer.status_code
-            assert error["status"].isupper()
-        case _:
-            assert {"message", "type", "param", "code"} <= set(error)
-    message = error["message"]
-    assert isinstance(message, str)
-    assert "<" not in message
-    assert "traceback" not in message.lower()
-    for secret in (KEY, MASTER_KEY):
-        assert secret not in answer.text
-    return message
-
-
-BROKEN_BODIES = {
-    "cut short": b'{"model": "gpt", "messages": [{"role": "user", "content": "h',
-    "no JSON": b"\x00\xff not JSON \r\n",
-    "empty": b"",
-    "a list": b"[1]",
-    "a number": b"7",
-    "null": b"null",
-    "an empty object": b"{}",
-}
 
 
 @pytest.mark.parametrize("sent", BROKEN_BODIES.values(), ids=BROKEN_BODIES)

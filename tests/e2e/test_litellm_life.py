@@ -15,6 +15,7 @@ import yaml
 
 from routing.ports import free_port, is_free
 from tests.e2e.litellm_calls import GPT, body
+from tests.e2e.litellm_errors import ENDPOINTS, told
 from tests.e2e.litellm_scene import (
     MASTER_KEY,
     UPSTREAM_KEYS,
@@ -27,8 +28,7 @@ from tests.e2e.litellm_scene import (
     wait_until_up,
 )
 from tests.e2e.mitmdump import BIN, Mitmdump
-from tests.e2e.test_litellm_errors import ENDPOINTS, told
-from tests.e2e.test_sdks import KEY, QUESTION, raw_client
+from tests.e2e.sdks import KEY, QUESTION, raw_client
 from tests.fakes import Provider, Step
 
 SECONDS_TO_END = 15.0

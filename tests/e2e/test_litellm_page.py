@@ -10,7 +10,7 @@ from gateway.litellm_yaml import read_litellm_yaml
 from routing import config as settings
 from tests.e2e.litellm_calls import CLAUDE, GPT, body
 from tests.e2e.litellm_scene import Scene, block
-from tests.e2e.test_sdks import raw_client
+from tests.e2e.sdks import raw_client
 from tests.fakes import Step
 
 

@@ -23,8 +23,11 @@ from tests.e2e.litellm_calls import (
     messages_stream,
 )
 from tests.e2e.litellm_scene import Scene, backend
-from tests.e2e.test_sdks import OF_THE_USER, QUESTION, TEXT, TOOL, Clients, name_of, raw_client
+from tests.e2e.sdk_calls import name_of
+from tests.e2e.sdks import QUESTION, TEXT, TOOL, Clients, raw_client
 from tests.fakes import Step
+
+pytestmark = pytest.mark.usefixtures("nobodys_settings")
 
 SECONDS = 20.0
 LETTERS = "a b c d e f g h"
@@ -51,13 +54,6 @@ STREAMS = (
     Streamed("gemini", f"{ARRAY.path}?alt=sse", GEMINI),
     ARRAY,
 )
-
-
-@pytest.fixture(autouse=True)
-def _nobodys_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in OF_THE_USER:
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
 
 
 @pytest.fixture

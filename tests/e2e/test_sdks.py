@@ -32,9 +32,7 @@ from tests.e2e.sdks import (
     ASKED,
     KEY,
     MODEL,
-    OF_THE_USER,
     QUESTION,
-    SCHEMA,
     SECOND_KEY,
     TEXT,
     TOOL,
@@ -46,9 +44,6 @@ from tests.e2e.sdks import (
 from tests.fakes import Provider, Seen, Step
 from tests.fakes.endpoints import query_of
 from tests.fakes.service import credentials
-
-# Until the tests with LiteLLM take them from where they are.
-__all__ = ["OF_THE_USER", "SCHEMA"]
 
 pytestmark = pytest.mark.usefixtures("nobodys_settings")
 
