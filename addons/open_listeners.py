@@ -59,8 +59,7 @@ class OpenListeners:
         return [*found, *filter(None, [self._trouble])]
 
     def state(self) -> list[dict[str, Any]]:
-        shared = self.settings.now.ports.shared
-        projects = {shared: None} | {p.port: p.path for p in self.projects.all}
+        projects = {self._shared_port(): None} | {p.port: p.path for p in self.projects.all}
         return [
             {"port": port, "project": path, "listening": port in self._listening()}
             for port, path in projects.items()

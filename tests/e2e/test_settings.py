@@ -270,3 +270,14 @@ def test_a_secret_is_told_nowhere(proxy: Mitmdump) -> None:
 def user_of(proxy: Mitmdump) -> str:
     user: str = proxy.ask("/memory-routing/info")["user_id"]
     return user
+
+
+def test_settings_whose_file_is_gone_stay(proxy: Mitmdump) -> None:
+    proxy.configure("users: {default: still-here}")
+    proxy.wait_until(lambda: proxy.ask("/memory-routing/info")["user_id"] == "still-here", 5)
+
+    proxy.config_file.unlink()
+    proxy.wait_until(lambda: "is gone" in str(proxy.ask("/health")["problems"]), 5)
+
+    assert proxy.ask("/memory-routing/info")["user_id"] == "still-here"
+    proxy.configure("")
