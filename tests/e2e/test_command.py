@@ -351,7 +351,14 @@ def test_run_says_what_cannot_be_started(
     assert "Traceback" not in ran.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.fixture(params=[signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def number(request: pytest.FixtureRequest) -> Iterator[signal.Signals]:
+    """A signal that nobody ignores: tests that run in the background inherit a deaf SIGINT."""
+    before = signal.signal(request.param, signal.SIG_DFL)
+    yield request.param
+    signal.signal(request.param, before)
+
+
 def test_a_signal_reaches_the_tool_itself(
     up: Memproxy, project: Path, number: signal.Signals
 ) -> None:
