@@ -92,6 +92,18 @@ class Mitmdump:
             self.stop()
             raise
 
+    def end_at_once(self) -> subprocess.CompletedProcess[str]:
+        """Start it where it has a reason not to serve, and wait for its end."""
+        return subprocess.run(
+            self.command,
+            check=False,
+            env=self.environment,
+            cwd=self.project,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         self.process.send_signal(how)
         try:

@@ -153,15 +153,7 @@ def test_a_damaged_registry_is_set_aside_and_every_listener_stays(
 
 
 def test_a_second_proxy_on_the_same_home_ends_and_says_why(proxy: Mitmdump) -> None:
-    second = subprocess.run(
-        proxy.command,
-        check=False,
-        env=proxy.environment,
-        cwd=proxy.project,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    second = proxy.end_at_once()
 
     assert second.returncode == 1
     said = second.stdout + second.stderr

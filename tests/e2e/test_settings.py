@@ -133,15 +133,7 @@ def test_a_config_that_is_asked_for_and_missing_is_named(tmp_path: Path) -> None
     missing = tmp_path / "nowhere.yaml"
     proxy = Mitmdump(tmp_path, environment={"MEMPROXY_CONFIG": str(missing)})
 
-    ended = subprocess.run(
-        proxy.command,
-        check=False,
-        env=proxy.environment,
-        cwd=proxy.project,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    ended = proxy.end_at_once()
 
     assert ended.returncode == 1
     assert f"{missing}: there is no such file" in ended.stdout + ended.stderr
