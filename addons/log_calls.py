@@ -44,7 +44,8 @@ class LogCalls:
         if not note.get("provider"):
             return  # a page of ours, or a request that passed by
         request = flow.request
-        started, ended = request.timestamp_start, flow.response and flow.response.timestamp_end
+        last = flow.websocket or flow.response
+        started, ended = request.timestamp_start, last and last.timestamp_end
         took = f" in {ended - started:.2f} s" if ended else ""
         logger.info(
             "call %s %s %s -> %s%s user=%s project=%s backend=%s",
