@@ -95,8 +95,6 @@ def _by_base_url(facts: RequestFacts, providers: Sequence[Provider]) -> Arrival:
         if name is None or name not in named:
             return Refused(_unknown_path(facts, named), "openai-chat")
         provider, path = named[name], facts.path
-    if provider.api is None and provider.upstream is None:
-        return Refused(_no_address(provider), provider.family)
     return ToProvider(provider, provider.mounted(path), by_base_url=True)
 
 
@@ -145,13 +143,4 @@ def _unknown_path(facts: RequestFacts, named: dict[str, Provider]) -> Problem:
         f"{shown(facts.bare_path)} is no model API that this proxy knows. Begin the path with a"
         f" provider ({prefixes}), or use /v1/chat/completions, /v1/responses, /v1/messages,"
         " /v1/models, /v1/embeddings or /v1beta/models/….",
-    )
-
-
-def _no_address(provider: Provider) -> Problem:
-    return Problem(
-        404,
-        "no_address",
-        f"{provider.name} has a host per user, so a base URL needs to be told which: set"
-        f" `providers.{provider.name}.api` in the config.",
     )

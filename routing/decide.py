@@ -138,6 +138,8 @@ def _direct(route: Route, arrival: ToProvider, reason: str) -> Route:
     provider = arrival.provider
     target = provider.upstream or (provider.api if arrival.by_base_url else None)
     why = f"{route.why}; backend: direct, {reason}"
+    if arrival.by_base_url and target is None:
+        return replace(route, why=why, problem=_no_address(provider))
     return replace(route, why=why, target=target, path=arrival.path if target else None)
 
 
@@ -167,3 +169,12 @@ _NOT_UP: Final = {
     "starting": _not_up("is starting", 5),
     "down": _not_up("is not answering", 5),
 }
+
+
+def _no_address(provider: Provider) -> Problem:
+    return Problem(
+        404,
+        "no_address",
+        f"{provider.name} has a host per user, so a base URL needs to be told which: set"
+        f" `providers.{provider.name}.api` in the config.",
+    )

@@ -232,13 +232,6 @@ def test_a_path_of_a_provider_that_is_not_configured_is_refused(path: str) -> No
     assert arrival.problem.code == "unknown_path"
 
 
-def test_a_provider_without_an_address_asks_for_one() -> None:
-    problem = refused(asked("/azure/openai/deployments/d/chat/completions")).problem
-
-    assert (problem.status, problem.code) == (404, "no_address")
-    assert "`providers.azure.api`" in problem.message
-
-
 @pytest.mark.parametrize(
     "origin",
     [

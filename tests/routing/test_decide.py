@@ -155,9 +155,18 @@ def test_azure_by_base_url_needs_to_be_told_its_address() -> None:
     served = decide(facts, told, PROJECTS, None)
 
     assert refused.problem is not None
-    assert refused.problem.code == "no_address"
+    assert (refused.problem.status, refused.problem.code) == (404, "no_address")
+    assert "`providers.azure.api`" in refused.problem.message
     assert served.target == Address("https", "acme.openai.azure.com", 443)
     assert served.path == "/openai/deployments/d/chat/completions"
+
+
+def test_azure_by_base_url_needs_no_address_to_go_to_litellm() -> None:
+    facts = by_base_url("/azure/openai/deployments/d/chat/completions")
+
+    route = decide(facts, VIA_LITELLM, PROJECTS, UP)
+
+    assert (route.problem, route.target) == (None, LITELLM)
 
 
 # LiteLLM's state, what the config wants then, how the client pays, and whether it upgrades.
