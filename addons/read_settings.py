@@ -12,13 +12,11 @@ from addons.watch import Watch
 from routing import config as settings
 from routing.config import Config
 from routing.errors import ConfigError, ProxyError
-from routing.paths import places
+from routing.paths import Stamp, places, stamp_of
 
 logger = logging.getLogger("memory_proxy")
 
 SECONDS_BETWEEN_LOOKS = 0.3
-
-type Stamp = tuple[int, int, int]
 
 
 class ReadSettings:
@@ -60,7 +58,7 @@ class ReadSettings:
         self._watch.stop()
 
     def look(self) -> None:
-        stamp, before = self._stamp_of_file(), self._candidate
+        stamp, before = stamp_of(self.file()), self._candidate
         self._candidate = stamp
         if stamp == self._stamp or stamp != before:
             return  # nothing new, or still being written
@@ -84,7 +82,7 @@ class ReadSettings:
                     logger.error(self.problem)
 
     def _read(self) -> None:
-        self._stamp = self._stamp_of_file()
+        self._stamp = stamp_of(self.file())
         given = ctx.options.memory_config
         path, is_named = settings.file_of(self.places.config_file, os.environ, given)
         try:
@@ -100,10 +98,3 @@ class ReadSettings:
             connection_strategy="lazy",
             tcp_timeout=self.now.idle_timeout,
         )
-
-    def _stamp_of_file(self) -> Stamp | None:
-        try:
-            status = self.file().stat()
-        except OSError:
-            return None
-        return status.st_mtime_ns, status.st_size, status.st_ino

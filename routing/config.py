@@ -23,6 +23,7 @@ from pydantic_core import ErrorDetails
 from routing import yaml_source
 from routing.errors import ConfigError
 from routing.headers import LABEL
+from routing.paths import expanded
 from routing.providers import Address, Provider
 from routing.yaml_source import Place, Source
 
@@ -202,7 +203,7 @@ class Config(Settings):
 def file_of(usual: Path, environ: Mapping[str, str], given: str = "") -> tuple[Path, bool]:
     """Where the settings are, and whether somebody named that file, so that it has to be there."""
     named = given or environ.get("MEMPROXY_CONFIG")
-    return (Path(os.path.expanduser(named)), True) if named else (usual, False)  # noqa: PTH111
+    return (expanded(named), True) if named else (usual, False)
 
 
 def load(

@@ -1,7 +1,6 @@
 """Who asks, and for which project."""
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePath
 
@@ -47,14 +46,11 @@ def _by_rule(facts: RequestFacts, users: Users) -> User:
 
 def project_of(facts: RequestFacts, projects: Projects) -> Membership:
     """The first that answers wins: the port, the header, the directory the client declares."""
-    tries: tuple[Callable[[], Membership | None], ...] = (
-        lambda: _by_port(facts, projects),
-        lambda: _by_header(facts, projects),
-        lambda: _by_directory(facts, projects),
-    )
-    return next(
-        (found for attempt in tries if (found := attempt())),
-        Membership(None, f"port {facts.listener} is shared and the client declares no directory"),
+    return (
+        _by_port(facts, projects)
+        or _by_header(facts, projects)
+        or _by_directory(facts, projects)
+        or Membership(None, f"port {facts.listener} is shared and the client declares no directory")
     )
 
 

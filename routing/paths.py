@@ -11,6 +11,8 @@ import platformdirs
 
 APP = "litellm-memory-proxy"
 
+type Stamp = tuple[int, int, int]
+
 
 @dataclass(frozen=True, slots=True)
 class Places:
@@ -29,8 +31,7 @@ class Places:
 def places(environ: Mapping[str, str]) -> Places:
     """All below MEMPROXY_HOME where it is set, else in the platform's directories of this user."""
     if home := environ.get("MEMPROXY_HOME"):
-        home = os.path.expanduser(home)  # noqa: PTH111 - pathlib raises for an unknown ~name
-        config = data = state = Path(home).absolute()
+        config = data = state = expanded(home).absolute()
     else:
         config = platformdirs.user_config_path(APP, appauthor=False)
         data = platformdirs.user_data_path(APP, appauthor=False)
@@ -45,6 +46,20 @@ def places(environ: Mapping[str, str]) -> Places:
         log_file=state / "proxy.log",
         litellm_dir=data / "litellm",
     )
+
+
+def expanded(path: str | os.PathLike[str]) -> Path:
+    """With the home directory for `~`; what names nobody's home stays as it is."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - pathlib raises for an unknown ~name
+
+
+def stamp_of(path: Path) -> Stamp | None:
+    """Differs after every change of the file; cheap enough to ask for many times a second."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def private_directory(path: Path) -> None:

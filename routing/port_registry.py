@@ -17,7 +17,7 @@ from pathlib import Path
 import filelock
 
 from routing.errors import NoPortLeft, RegistryError, RegistryTooNew, RegistryUnwritable
-from routing.paths import private_directory, write_private
+from routing.paths import Stamp, expanded, private_directory, stamp_of, write_private
 from routing.ports import is_free
 from routing.registry_format import Contents, Damaged, Project, decode, encode
 
@@ -29,12 +29,10 @@ SECONDS_FOR_THE_LOCK = 10.0
 # What systems allow. Resolving a longer one would only cost time, and a client may send it.
 LONGEST_PATH = 4096
 
-type Stamp = tuple[int, int, int]
-
 
 def canonical(path: str | os.PathLike[str]) -> str:
     """One name for a directory, however it was spelled; it need not exist."""
-    return os.path.realpath(_expanded(path))
+    return os.path.realpath(expanded(path))
 
 
 def project_around(
@@ -45,7 +43,7 @@ def project_around(
     A relative path is in no project: it would mean something else in every process.
     """
     try:
-        if len(os.fspath(directory)) > LONGEST_PATH or not Path(_expanded(directory)).is_absolute():
+        if len(os.fspath(directory)) > LONGEST_PATH or not expanded(directory).is_absolute():
             return None
         inner = Path(canonical(directory))
     except (OSError, ValueError):
@@ -144,11 +142,7 @@ class PortRegistry:
 
     def stamp(self) -> Stamp | None:
         """Differs after every change of the file; cheap enough to ask for many times a second."""
-        try:
-            status = self.path.stat()
-        except OSError:
-            return None
-        return status.st_mtime_ns, status.st_size, status.st_ino
+        return stamp_of(self.path)
 
     @property
     def problems(self) -> list[str]:
@@ -275,10 +269,6 @@ class PortRegistry:
                 f"{self.path} cannot be written ({error.strerror or error}): nothing was changed;"
                 " free the disk or its permissions, or set MEMPROXY_HOME"
             ) from error
-
-
-def _expanded(path: str | os.PathLike[str]) -> str:
-    return os.path.expanduser(path)  # noqa: PTH111 - pathlib raises for an unknown ~name
 
 
 def _port_of(path: str, contents: Contents) -> int | None:

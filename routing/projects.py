@@ -1,9 +1,9 @@
 """The registered projects, as they were when last looked at."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
+from routing.paths import expanded
 from routing.port_registry import Project, project_around
 
 
@@ -27,5 +27,5 @@ class Projects:
 
 def is_nobodys(directory: Path) -> bool:
     """Whether a directory is too wide to be a project: all that lies below it would be in it."""
-    home = Path(os.path.expanduser("~"))  # noqa: PTH111 - Path.home() raises where there is none
+    home = expanded("~")
     return directory in (Path(directory.anchor), home, *home.parents)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from routing.errors import ProxyError
-from routing.paths import Places, private_directory
+from routing.paths import Places, expanded, private_directory
 
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS_TO_START = 30.0
@@ -108,7 +108,7 @@ def wait_for_listener(port: int, project: str | None, seconds: float) -> bool:
 def _absolute(environ: Mapping[str, str]) -> dict[str, str]:
     """Paths in the environment, meant from where the caller stands."""
     named = ((name, environ.get(name)) for name in ("MEMPROXY_HOME", "MEMPROXY_CONFIG"))
-    return {name: os.path.abspath(os.path.expanduser(path)) for name, path in named if path}  # noqa: PTH100, PTH111 - pathlib raises for an unknown ~name
+    return {name: str(expanded(path).absolute()) for name, path in named if path}
 
 
 def _open_log(path: Path) -> tuple[int, int]:
