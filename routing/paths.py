@@ -26,6 +26,7 @@ class Places:
     info_file: Path
     log_file: Path
     litellm_dir: Path
+    memory_dir: Path
 
 
 def places(environ: Mapping[str, str]) -> Places:
@@ -45,6 +46,7 @@ def places(environ: Mapping[str, str]) -> Places:
         info_file=state / "proxy.json",
         log_file=state / "proxy.log",
         litellm_dir=data / "litellm",
+        memory_dir=data / "memory",
     )
 
 

@@ -19,6 +19,7 @@ from routing.paths import Places, places
 from routing.port_registry import PortRegistry, Project, canonical
 from routing.projects import is_nobodys
 from scripts import background
+from scripts.memory_command import memory
 
 SECONDS_FOR_A_LISTENER = 5.0
 
@@ -233,6 +234,9 @@ def run(desk: Desk, command: tuple[str, ...]) -> None:
         )
     authority = ensure_authority(desk.places.ca_dir)
     _become(list(command), tool_environment(port, authority, os.environ))
+
+
+main.add_command(memory)
 
 
 def _become(command: list[str], variables: dict[str, str] | None = None) -> NoReturn:

@@ -19,6 +19,7 @@ def test_everything_lies_below_memproxy_home(tmp_path: Path) -> None:
 
     assert named.config_file == tmp_path / "config.yaml"
     assert named.registry_file == tmp_path / "ports.json"
+    assert named.memory_dir == tmp_path / "memory"
     assert all(path.is_relative_to(tmp_path) for path in every_place(named))
 
 

@@ -1,0 +1,177 @@
+"""How quick and how large the memory engine is, with so many memories in one scope.
+
+    python -m bench.recall_speed --memories 10000
+    python -m bench.recall_speed --memories 1000000 --vectors random
+
+The store is filled by one process and measured by another, which starts fresh. With `random`
+vectors the memories' own are not computed (a million of them would take an hour); the questions'
+are real either way.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+SCOPE = "/bench"
+PATIENCE = 120.0
+
+
+def main() -> None:
+    """Fill, then measure."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--memories", type=int, default=10_000)
+    parser.add_argument("--questions", type=int, default=500)
+    parser.add_argument("--vectors", choices=("real", "random"), default="real")
+    parser.add_argument("--store", type=Path, help="keep the store here, and use it if it is there")
+    parser.add_argument("--step", choices=("fill", "measure"), help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.step == "fill":
+        return fill(arguments.store, arguments.memories, arguments.questions, arguments.vectors)
+    if arguments.step == "measure":
+        return measure(arguments.store)
+    with tempfile.TemporaryDirectory() as folder:
+        store = arguments.store or Path(folder)
+        again = [sys.executable, "-m", "bench.recall_speed", *sys.argv[1:], "--store", str(store)]
+        quiet = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        if not (store / "questions.json").exists():
+            subprocess.run([*again, "--step", "fill"], check=True, env=quiet)
+        subprocess.run([*again, "--step", "measure"], check=True, env=quiet)
+    return None
+
+
+def fill(folder: Path, count: int, asked: int, vectors: str) -> None:
+    """Store the memories, and the questions to ask, in a folder."""
+    import numpy as np
+
+    from bench.synthetic import Speech, drafts, questions
+    from recall.embedding import MiniLM, normalised
+    from recall.records import Scope
+    from recall.scopes import Stores
+
+    class Random(MiniLM):
+        """Vectors that cost nothing, under the name of the real ones."""
+
+        def embed(
+            self, texts: Sequence[str]
+        ) -> "np.ndarray[tuple[int, ...], np.dtype[np.float32]]":
+            made = np.random.default_rng(len(texts[0])).standard_normal((len(texts), 384))
+            return normalised(made.astype(np.float32))
+
+    folder.mkdir(parents=True, exist_ok=True)
+    speech = Speech()
+    stores = Stores(folder, MiniLM() if vectors == "real" else Random())
+    memories = list(drafts(count, speech))
+    with stores.open(Scope(SCOPE)) as store:
+        began = time.monotonic()
+        for first in range(0, count, 500):
+            store.add(memories[first : first + 500])
+        taken = time.monotonic() - began
+        print(f"stored {count:,} in {taken:.1f} s, {1000 * taken / count:.2f} ms each")
+        began = time.monotonic()
+        store.embed_pending()
+        taken = time.monotonic() - began
+        print(f"{vectors} vectors in {taken:.1f} s, {1000 * taken / count:.2f} ms each")
+    stores.close()
+    wanted = [[q.text, q.wanted] for q in questions(memories, min(asked, count), speech)]
+    (folder / "questions.json").write_text(json.dumps(wanted))
+
+
+def measure(folder: Path) -> None:
+    """What a process that just started sees."""
+    idle = _resident()
+    began = time.monotonic()
+    from recall.embedding import MiniLM
+    from recall.engine import Recall
+    from recall.records import Draft, Scope
+    from recall.scopes import Stores
+
+    print(f"imports: {time.monotonic() - began:.3f} s")
+    asked = [(text, wanted) for text, wanted in json.loads((folder / "questions.json").read_text())]
+    scope = Scope(SCOPE)
+    began = time.monotonic()
+    stores = Stores(folder, MiniLM())
+    engine = Recall(stores)
+    lag = asyncio.run(_first(engine, scope, asked[0][0]))
+    print(f"first recall: {time.monotonic() - began:.3f} s, the event loop late by {lag:.1f} ms")
+
+    for text, _wanted in asked[:20]:
+        engine.recall_now(text, scope, PATIENCE)
+    fresh, again, found = [], [], 0
+    with stores.open(scope) as store:
+        for text, wanted in asked:
+            # One question after the other, first with its vector to be made, then known.
+            fresh.append(_timed(engine, text + " ?", scope))
+            again.append(_timed(engine, text + " ?", scope))
+            hits = store.search(text, limit=5, seconds=PATIENCE).hits
+            found += any(hit.memory.id == wanted for hit in hits)
+        size = store.stats().bytes
+    print(f"recall with the question's vector to be made: {_spread(fresh)}")
+    print(f"recall with the question's vector known:      {_spread(again)}")
+    print(f"the memory asked for is among the first 5: {100 * found / len(asked):.1f} %")
+    grown = _resident() - idle
+    print(
+        f"resident memory above a bare interpreter: {grown / 1e6:.0f} MB; file {size / 1e6:.0f} MB"
+    )
+
+    cost, wall = [], []
+    with stores.open(scope) as store:
+        for number in range(200):
+            draft = Draft(text=f"What was asked as number {number}: {asked[number][0]}")
+            answer = Draft(
+                text=f"What was answered as number {number}: {asked[number][0]} and more"
+            )
+            before, began = time.process_time(), time.perf_counter()
+            store.add([draft, answer])
+            cost.append(time.process_time() - before)
+            wall.append(time.perf_counter() - began)
+    print(f"store two memories, committed: processor {_spread(cost)}; wall {_spread(wall)}")
+    engine.close()
+    stores.close()
+
+
+async def _first(engine: "object", scope: object, question: str) -> float:
+    """Recall for the first time; by how much another task was late meanwhile, in ms."""
+    late = 0.0
+
+    async def tick() -> None:
+        nonlocal late
+        while True:
+            began = time.perf_counter()
+            await asyncio.sleep(0.001)
+            late = max(late, time.perf_counter() - began - 0.001)
+
+    ticking = asyncio.create_task(tick())
+    found = await engine.recall(question, scope, deadline=PATIENCE)  # type: ignore[attr-defined]
+    ticking.cancel()
+    print(f"first answer: {found.why}")
+    return 1000 * late
+
+
+def _timed(engine: "object", text: str, scope: object) -> float:
+    began = time.perf_counter()
+    engine.recall_now(text, scope, PATIENCE)  # type: ignore[attr-defined]
+    return time.perf_counter() - began
+
+
+def _spread(seconds: list[float]) -> str:
+    ordered = sorted(seconds)
+    middle, high = ordered[len(ordered) // 2], ordered[int(len(ordered) * 0.99)]
+    return f"p50 {1000 * middle:.2f}, p99 {1000 * high:.2f} ms"
+
+
+def _resident() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+if __name__ == "__main__":
+    main()

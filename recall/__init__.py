@@ -1,0 +1,1 @@
+"""The memory engine: stores what was said, finds what helps, forgets for good."""

@@ -1,0 +1,412 @@
+"""Everything that a search of one scope needs, as arrays in memory."""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recall import ranking, threshold, words
+from recall.embedding import MiniLM, vocabulary
+from recall.postings import Lexical, Postings
+from recall.records import Role
+from recall.standing import Pinned, Standing, Stated
+from recall.vectors import Vectors
+
+# Up to so many memories, each is looked at closely. Beyond, the best by words and by signs are,
+# with what was said around the best of these.
+LOOKED_AT_CLOSELY: Final = 1_500
+BY_WORDS: Final = 300
+BY_SIGNS: Final = 300
+WITH_NEIGHBOURS: Final = 120
+# The threshold looks at so many of the best: with 10 it loses 5 % of what helps.
+JUDGED: Final = 50
+MOST_SOUGHT: Final = 40
+ANSWERS_KEPT: Final = 256
+# How far a superseded memory comes behind the one that stands in its place.
+BEHIND: Final = 1e-3
+
+type Indexed = tuple[Any, ...]
+"""row, session, role, speaker, position, created, row of the successor, the text's end, version of
+the terms, terms, vector or None"""
+type Vector = NDArray[np.float32]
+type Slots = NDArray[np.signedinteger[Any]]
+
+_SLOT: Final = np.dtype(
+    [
+        ("row", "i8"),
+        ("successor", "i8"),  # a row, or 0
+        ("created", "f8"),
+        ("session", "i4"),  # 0: in none
+        ("position", "i4"),
+        ("before", "i4"),  # the slot of what was said before in the session, or -1
+        ("after", "i4"),
+        ("speaker", "i4"),
+        ("human", "?"),
+        ("asks", "?"),
+        ("alive", "?"),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The rows that fit best, best first, each with its score and whether it is relevant."""
+
+    ranked: tuple[tuple[int, float, bool], ...]
+    how: str
+
+
+class Index:
+    """The memories of one scope by slot, which is the order in which they came in."""
+
+    def __init__(self) -> None:
+        self.seq = 0  # the last change of the file that is in here
+        self.slots = 0
+        self.words = Postings(ranking.BM25_K1, ranking.BM25_B)
+        self.vectors: Vectors | None = None  # as long as none is known
+        self._lock = threading.Lock()
+        self._about = np.zeros(1024, _SLOT)
+        self._session_numbers: dict[str, int] = {"": 0}
+        self._last_of_session: dict[int, int] = {}
+        self._speaker_numbers: dict[str, int] = {}
+        # Agents ask the same again and again while they work; whatever changes empties this.
+        self._answers: OrderedDict[tuple[int, int, bool, int], Found] = OrderedDict()
+        self._stated = Standing.of({})
+        self._rules: dict[int, list[Stated]] = {}
+
+    # --- keeping up ------------------------------------------------------------------------
+
+    def append(self, rows: Sequence[Indexed]) -> None:
+        """Take in more memories; their rows are greater than all before."""
+        with self._lock:
+            self._append(rows)
+
+    def _append(self, rows: Sequence[Indexed]) -> None:
+        if not rows:
+            return
+        first, self.slots = self.slots, self.slots + len(rows)
+        if self.slots > len(self._about):
+            larger = np.zeros(max(self.slots, 2 * len(self._about)), _SLOT)
+            larger[:first] = self._about[:first]
+            self._about = larger
+        columns = list(zip(*rows, strict=True))
+        self._answers.clear()
+        about = self._about[first : self.slots]
+        about["row"] = columns[0]
+        about["session"] = [self._number(self._session_numbers, s) for s in columns[1]]
+        about["human"] = [role == Role.USER for role in columns[2]]
+        about["speaker"] = [self._number(self._speaker_numbers, s) for s in columns[3]]
+        about["position"] = columns[4]
+        about["created"] = [np.nan if c is None else c for c in columns[5]]
+        about["successor"] = [s or 0 for s in columns[6]]
+        about["asks"] = [words.is_question(end) for end in columns[7]]
+        about["alive"] = True
+        self.words.add(first, columns[9])
+        self._put_vectors(first, columns[10])
+        for slot in range(first, self.slots):
+            self._link(slot)
+
+    def _put_vectors(self, first: int, blobs: Sequence[bytes | None]) -> None:
+        if self.vectors is None:
+            known = next((blob for blob in blobs if blob is not None), None)
+            if known is None:
+                return
+            self.vectors = Vectors(len(known))
+        size = self.vectors.dimension
+        none = bytes(size)
+        together = b"".join(b if b is not None and len(b) == size else none for b in blobs)
+        self.vectors.put(first, np.frombuffer(together, np.int8).reshape(-1, size))
+
+    def _number(self, numbers: dict[str, int], name: str) -> int:
+        return numbers.setdefault(name, len(numbers))
+
+    def _link(self, slot: int) -> None:
+        """Put a memory into its place between what was said before and after it."""
+        about = self._about
+        about["before"][slot] = about["after"][slot] = -1
+        session = int(about["session"][slot])
+        if not session:
+            return
+        before = self._last_of_session.get(session, -1)
+        after = -1
+        position = about["position"][slot]
+        while before >= 0 and about["position"][before] > position:
+            before, after = int(about["before"][before]), before
+        about["before"][slot], about["after"][slot] = before, after
+        if before >= 0:
+            about["after"][before] = slot
+        if after >= 0:
+            about["before"][after] = slot
+        else:
+            self._last_of_session[session] = slot
+
+    def take_over(self, changed: Iterable[int], rows: Sequence[Indexed]) -> None:
+        """Follow changes: of these rows, those given are as they are now; the others are gone."""
+        with self._lock:
+            last = int(self._about["row"][self.slots - 1]) if self.slots else 0
+            self._answers.clear()
+            present = {row[0]: row for row in rows}
+            for row in changed:
+                slot = self._slot_of(row)
+                if slot >= 0 and row in present:
+                    self._update(slot, present[row])
+                elif slot >= 0:
+                    self._remove(slot)
+                self._rules.pop(row, None)
+            self._append([row for row in rows if row[0] > last])
+            # Large merges wait for `settle`: a request may be waiting for this.
+            while self.words.is_ragged() and self.words.segments[-2].size < 50_000:
+                self.words.merge_last()
+
+    def _update(self, slot: int, row: Indexed) -> None:
+        self._about["successor"][slot] = row[6] or 0
+        self._about["human"][slot] = row[2] == Role.USER
+        self._put_vectors(slot, [row[10]])
+
+    def _remove(self, slot: int) -> None:
+        about = self._about
+        if not about["alive"][slot]:
+            return
+        about["alive"][slot] = False
+        before, after = int(about["before"][slot]), int(about["after"][slot])
+        if before >= 0:
+            about["after"][before] = after
+        if after >= 0:
+            about["before"][after] = before
+        session = int(about["session"][slot])
+        if self._last_of_session.get(session) == slot:
+            self._last_of_session[session] = before
+        self.words.remove(slot)
+        if self.vectors is not None:
+            self.vectors.remove(slot)
+
+    def put_rules(self, stated: Sequence[Stated]) -> None:
+        """The standing rules of rows whose rules were not known, or have just been taken over."""
+        with self._lock:
+            self._answers.clear()
+            for rule in stated:
+                self._rules.setdefault(rule[0], []).append(rule)
+            self._stated = Standing.of(
+                {slot: r for row, r in self._rules.items() if (slot := self._slot_of(row)) >= 0}
+            )
+
+    def settle(self) -> None:
+        """Put the index into its best shape; takes a while for a large one."""
+        with self._lock:
+            self.words.merge_all()
+
+    def _slot_of(self, row: int) -> int:
+        """The slot of a row, -1 if it is not here."""
+        slot = int(np.searchsorted(self._about["row"][: self.slots], row))
+        if slot < self.slots and self._about["row"][slot] == row and self._about["alive"][slot]:
+            return slot
+        return -1
+
+    # --- searching -------------------------------------------------------------------------
+
+    def search(self, question: str, vector: Vector | None, limit: int) -> Found:
+        """The memories that fit a question best, whose vector may be known or not."""
+        key = hash(question), len(question), vector is None, limit
+        with self._lock:
+            found = self._answers.get(key)
+            if found is None:
+                found = self._search(question, vector, limit)
+                self._answers[key] = found
+                if len(self._answers) > ANSWERS_KEPT:
+                    self._answers.popitem(last=False)
+        return found
+
+    def _search(self, question: str, vector: Vector | None, limit: int) -> Found:
+        own = vector if self._fits(vector) else None
+        how = "words only" if own is None else "words and vectors"
+        lexical = self._lexical(words.question_terms(question))
+        pinned = self._stated.weights(question)
+        slots, cosines = self._candidates(lexical, self._centred(own), pinned.slots)
+        if not len(slots):
+            return Found((), how)
+        about = self._about[slots]
+        scores = ranking.scores(
+            ranking.Candidates(
+                lexical=lexical.scores[slots],
+                exact=lexical.exact[slots],
+                cosine=cosines,
+                previous=_places(about["before"], slots),
+                next=_places(about["after"], slots),
+                session=about["session"],
+                human=about["human"],
+                named=self._is_named(question)[about["speaker"]],
+                asks=about["asks"],
+                created=about["created"],
+            ),
+            time.time(),
+            words.asks_for_reply(question),
+        )
+        pinned.mix_into(scores, slots)
+        self._order_versions(about, scores)
+        best = _best(scores, max(limit, JUDGED))
+        relevant = self._are_relevant(slots[best[:JUDGED]], question, own, pinned)
+        judged = np.zeros(len(best), np.bool_)
+        judged[: len(relevant)] = relevant
+        best, judged = best[:limit], judged[:limit]
+        rows, values = about["row"][best].tolist(), scores[best].tolist()
+        return Found(tuple(zip(rows, values, judged.tolist(), strict=True)), how)
+
+    def _fits(self, vector: Vector | None) -> bool:
+        """Whether a question's vector can be compared with the memories'."""
+        return (
+            vector is not None
+            and self.vectors is not None
+            and self.vectors.dimension == len(vector)
+        )
+
+    def _centred(self, vector: Vector | None) -> Vector | None:
+        if vector is None or self.vectors is None:
+            return None
+        return self.vectors.centred(vector, ranking.CENTRE)
+
+    def _are_relevant(
+        self, slots: Slots, question: str, vector: Vector | None, pinned: Pinned
+    ) -> NDArray[np.bool_]:
+        """Which of the best are worth showing: they fit, or a rule of theirs applies."""
+        sought = _sought(question)
+        by_rule = np.isin(slots, pinned.slots)
+        if not sought.words:
+            return by_rule
+        before, after = self._about["before"], self._about["after"]
+        window = [slots]
+        for neighbour in (before, after):
+            beside = neighbour[slots]
+            window += [beside, np.where(beside >= 0, neighbour[beside], -1)]
+        around = np.concatenate(window)
+        held = np.logical_or.reduceat(self.words.covers(sought.terms, around), sought.starts)
+        held &= around >= 0
+        by_place = held.reshape(len(sought.words), len(window), len(slots))
+        holders = self.words.look_up(sought.terms).holders
+        # The threshold was measured with the shipped model; others spread their cosines otherwise.
+        is_ours = vector is not None and len(vector) == MiniLM.dimension
+        fits = threshold.relevant(
+            threshold.Evidence(
+                words=sought.words,
+                in_scope=np.logical_or.reduceat(holders > 0, sought.starts),
+                held=by_place[:, 0],
+                nearby=by_place.any(axis=1),
+                cosine=self._cosines(vector, slots) if vector is not None and is_ours else None,
+                scope_words=self.words.live_length,
+            )
+        )
+        return fits | by_rule
+
+    def _lexical(self, asked: Mapping[int, float]) -> Lexical:
+        terms = np.fromiter(asked.keys(), np.uint32, len(asked))
+        weights = np.fromiter(asked.values(), np.float32, len(asked))
+        found = self.words.look_up(terms)
+        live, holders = self.words.live, found.holders.tolist()
+        idf = np.array([ranking.inverse_frequency(n, live) for n in holders], np.float32)
+        rarities = np.array(
+            [ranking.rarity(w, n, live) for w, n in zip(weights.tolist(), holders, strict=True)],
+            np.float32,
+        )
+        return self.words.search(found, idf * weights, rarities)
+
+    def _cosines(self, vector: Vector, slots: Slots) -> NDArray[np.float32]:
+        assert self.vectors is not None
+        return self.vectors.cosines(vector, slots)
+
+    def _candidates(
+        self, lexical: Lexical, vector: Vector | None, pinned: Slots
+    ) -> tuple[Slots, NDArray[np.float32] | None]:
+        """The slots worth a closer look, ascending, and how near they are."""
+        alive = self._about["alive"][: self.slots]
+        if self.slots <= LOOKED_AT_CLOSELY:
+            every = np.flatnonzero(alive)
+            return every, None if vector is None else self._cosines(vector, every)
+        slots: Slots = lexical.slots
+        if len(slots) > BY_WORDS:
+            slots = slots[_best(lexical.scores[slots], BY_WORDS)]
+        chosen = np.zeros(self.slots, np.bool_)
+        chosen[slots] = True
+        rough = lexical.scores[slots] / max(float(lexical.scores[slots].max(initial=0.0)), 1e-9)
+        if vector is not None and self.vectors is not None:
+            chosen[self.vectors.nearest(vector, BY_SIGNS, self.slots)] = True
+            cosines = np.full(self.slots, np.nan, np.float32)
+            slots = np.flatnonzero(chosen)
+            cosines[slots] = self._cosines(vector, slots)
+            words_of = lexical.scores[slots]
+            rough = words_of / max(float(words_of.max()), 1e-9) + np.nan_to_num(cosines[slots])
+        best = slots[_best(rough, WITH_NEIGHBOURS)]
+        for neighbour in (self._about["before"], self._about["after"]):
+            beside = neighbour[best]
+            beside = beside[beside >= 0]
+            chosen[beside] = True
+            beyond = neighbour[beside]
+            chosen[beyond[beyond >= 0]] = True
+        chosen[pinned] = True
+        chosen &= alive
+        everything = np.flatnonzero(chosen)
+        if vector is None or self.vectors is None:
+            return everything, None
+        added = everything[np.isnan(cosines[everything])]
+        cosines[added] = self._cosines(vector, added)
+        return everything, cosines[everything]
+
+    def _is_named(self, question: str) -> NDArray[np.bool_]:
+        """By the number of a speaker: whether the question names them."""
+        if len(self._speaker_numbers) <= 1 and "" in self._speaker_numbers:
+            return np.zeros(1, np.bool_)
+        spoken = words.names(question)
+        return np.array([words.is_named(s, spoken) for s in self._speaker_numbers] or [False])
+
+    def _order_versions(self, about: NDArray[Any], scores: NDArray[np.float64]) -> None:
+        """Let what was superseded come behind what stands in its place."""
+        for place in np.flatnonzero(about["successor"]):
+            newer = np.flatnonzero(about["row"] == about["successor"][place])
+            if len(newer):
+                scores[place] = min(scores[place], scores[newer[0]] - BEHIND)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sought:
+    """The words that a question is about, and under which terms each is found."""
+
+    words: tuple[threshold.Word, ...]
+    terms: NDArray[np.uint32]
+    starts: NDArray[np.intp]  # where each word's terms begin
+
+
+@lru_cache(maxsize=512)
+def _sought(question: str) -> _Sought:
+    found = threshold.sought(words.asked(question), threshold.names_in(question), vocabulary().find)
+    telling = sorted(found, key=lambda word: -word.weight)[:MOST_SOUGHT]
+    with_terms = [(word, own) for word in telling if (own := words.terms_of(word.spelling))]
+    terms = [own for _word, own in with_terms]
+    sizes = [len(own) for own in terms]
+    return _Sought(
+        tuple(word for word, _own in with_terms),
+        np.array([term for own in terms for term in own], np.uint32),
+        np.cumsum([0, *sizes[:-1]]) if sizes else np.zeros(0, np.intp),
+    )
+
+
+def _places(of: Slots, slots: Slots) -> Slots:
+    """Where each slot of the first lies in the second, which is ascending; -1 for nowhere."""
+    if len(slots) and len(slots) == slots[-1] + 1:
+        return of  # all of them: a slot is its place
+    at = np.searchsorted(slots, of)
+    at[at == len(slots)] = 0
+    return np.where(slots[at] == of, at, -1).astype(np.int32)
+
+
+def _best(scores: NDArray[Any], count: int) -> NDArray[np.intp]:
+    """The places of the highest scores, highest first; of equal ones, the earlier first."""
+    if len(scores) > 4 * count:
+        # One more than asked for, so that ties at the edge are resolved by place.
+        edge = np.partition(scores, len(scores) - count)[len(scores) - count]
+        likely = np.flatnonzero(scores >= edge)
+        return likely[np.argsort(-scores[likely], kind="stable")[:count]]
+    return np.argsort(-scores, kind="stable")[:count]

@@ -1,0 +1,140 @@
+"""How a store's file came to look as it does: numbered steps, each in a transaction of its own.
+
+A step that was released is never changed; a new one is added at the end.
+"""
+
+import sqlite3
+from collections.abc import Callable
+from typing import Final
+
+type Step = Callable[[sqlite3.Connection], None]
+
+
+def _first(db: sqlite3.Connection) -> None:
+    for statement in _FIRST.split(";\n\n"):
+        db.execute(statement)
+
+
+_FIRST: Final = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+
+CREATE TABLE exchanges (
+    id TEXT NOT NULL PRIMARY KEY,
+    user TEXT NOT NULL,
+    client TEXT NOT NULL,
+    session TEXT NOT NULL,
+    turn TEXT NOT NULL,
+    model TEXT NOT NULL,
+    question TEXT NOT NULL,
+    answer TEXT NOT NULL,
+    started REAL NOT NULL,
+    ended REAL NOT NULL,
+    usage TEXT NOT NULL,
+    outcome TEXT NOT NULL
+);
+
+CREATE TABLE memories (
+    row INTEGER PRIMARY KEY AUTOINCREMENT, -- grows with every new text, never used again
+    id TEXT NOT NULL UNIQUE,
+    text TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    role TEXT NOT NULL,
+    speaker TEXT NOT NULL,
+    session TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    created REAL,
+    learned REAL NOT NULL,
+    last_used REAL,
+    times_used INTEGER NOT NULL DEFAULT 0,
+    times_said INTEGER NOT NULL DEFAULT 1,
+    successor TEXT,
+    fingerprint BLOB NOT NULL
+);
+
+CREATE INDEX memories_by_fingerprint ON memories (fingerprint);
+
+CREATE INDEX memories_by_session ON memories (session, position) WHERE session != '';
+
+CREATE TABLE rules (
+    memory INTEGER NOT NULL REFERENCES memories (row) ON DELETE CASCADE ON UPDATE CASCADE,
+    text TEXT NOT NULL,
+    key TEXT NOT NULL,
+    subjects INTEGER NOT NULL,
+    strength REAL NOT NULL,
+    forbids INTEGER NOT NULL,
+    force INTEGER NOT NULL -- 0 holds, 1 overtaken by a newer one, 2 replaced
+);
+
+CREATE INDEX rules_by_memory ON rules (memory);
+
+CREATE INDEX live_rules_by_key ON rules (subjects, key) WHERE force < 2;
+
+CREATE TABLE evidence (
+    memory INTEGER NOT NULL REFERENCES memories (row) ON DELETE CASCADE ON UPDATE CASCADE,
+    exchange TEXT, -- an id; the exchange itself may be gone
+    role TEXT NOT NULL,
+    passage TEXT NOT NULL
+);
+
+CREATE INDEX evidence_by_memory ON evidence (memory);
+
+CREATE INDEX evidence_by_exchange ON evidence (exchange) WHERE exchange IS NOT NULL;
+
+CREATE TABLE tombstones (mark BLOB PRIMARY KEY) WITHOUT ROWID;
+
+CREATE TABLE tombstone_keys (key BLOB PRIMARY KEY) WITHOUT ROWID;
+
+CREATE TABLE redactions (kind TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
+
+-- From here on everything is derived and can be made again.
+CREATE TABLE terms (
+    memory INTEGER PRIMARY KEY REFERENCES memories (row) ON DELETE CASCADE ON UPDATE CASCADE,
+    version INTEGER NOT NULL,
+    terms BLOB NOT NULL
+);
+
+CREATE TABLE models (
+    number INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    dimension INTEGER NOT NULL
+);
+
+CREATE TABLE vectors (
+    memory INTEGER PRIMARY KEY REFERENCES memories (row) ON DELETE CASCADE ON UPDATE CASCADE,
+    model INTEGER NOT NULL REFERENCES models (number),
+    vector BLOB NOT NULL
+);
+
+-- What changed, in order: how the indexes of running processes keep up.
+CREATE TABLE journal (seq INTEGER PRIMARY KEY AUTOINCREMENT, memory INTEGER NOT NULL);
+
+CREATE TRIGGER memory_added AFTER INSERT ON memories BEGIN
+    INSERT INTO journal (memory) VALUES (new.row);
+END;
+
+CREATE TRIGGER memory_changed
+AFTER UPDATE OF row, kind, role, speaker, session, position, created, successor
+ON memories BEGIN
+    INSERT INTO journal (memory) VALUES (new.row);
+    INSERT INTO journal (memory) SELECT old.row WHERE old.row != new.row;
+END;
+
+CREATE TRIGGER memory_deleted AFTER DELETE ON memories BEGIN
+    INSERT INTO journal (memory) VALUES (old.row);
+END;
+
+CREATE TRIGGER rule_added AFTER INSERT ON rules BEGIN
+    INSERT INTO journal (memory) VALUES (new.memory);
+END;
+
+CREATE TRIGGER rule_changed AFTER UPDATE OF force ON rules BEGIN
+    INSERT INTO journal (memory) VALUES (new.memory);
+END;
+
+CREATE TRIGGER vector_added AFTER INSERT ON vectors BEGIN
+    INSERT INTO journal (memory) VALUES (new.memory);
+END
+"""
+
+STEPS: Final[tuple[Step, ...]] = (_first,)
+VERSION: Final = len(STEPS)

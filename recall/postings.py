@@ -1,0 +1,243 @@
+"""The lexical half of the index: which memories hold a word, as arrays.
+
+Memories are known by their slot, a number that grows. The postings lie in segments, each sorted by
+term; new memories form a small one, and small ones are merged into larger ones, so that adding
+stays cheap and a search touches few of them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+# A word in more memories than this is worth little and costs much; beyond the allowance such
+# words only re-order the memories that rarer words have found.
+POSTINGS_READ: Final = 30_000
+TERMS_READ: Final = 40
+COMMON_TERMS_READ: Final = 12
+_SLOT_BITS: Final = 24  # of a packed posting: 32 bits of term, 24 of slot, 8 of count
+MOST_SLOTS: Final = 1 << _SLOT_BITS
+
+type Terms = Mapping[int, int]
+
+
+def pack_terms(counts: Terms) -> bytes:
+    """How a memory's terms are kept: 8 bytes each, the term above the count."""
+    packed = np.fromiter(
+        ((term << 32) | min(count, 255) for term, count in counts.items()),
+        dtype=np.uint64,
+        count=len(counts),
+    )
+    packed.sort()
+    return packed.astype("<u8").tobytes()
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """The postings of some memories, by term and then by slot."""
+
+    terms: NDArray[np.uint32]  # each once, ascending
+    starts: NDArray[np.int64]  # where a term's postings begin; one more at the end
+    slots: NDArray[np.int32]
+    counts: NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, packed: NDArray[np.uint64]) -> "Segment":
+        """From postings packed as term, slot and count, in any order; they are sorted in place."""
+        packed.sort()
+        all_terms = (packed >> np.uint64(32)).astype(np.uint32)
+        slots = ((packed >> np.uint64(8)) & np.uint64(MOST_SLOTS - 1)).astype(np.int32)
+        counts = (packed & np.uint64(255)).astype(np.uint8)
+        firsts = np.flatnonzero(np.r_[True, all_terms[1:] != all_terms[:-1]][: len(all_terms)])
+        return cls(all_terms[firsts], np.r_[firsts, len(all_terms)], slots, counts)
+
+    @property
+    def size(self) -> int:
+        return len(self.slots)
+
+    def packed(self) -> NDArray[np.uint64]:
+        """Back into the form that `of` takes."""
+        terms = np.repeat(self.terms, np.diff(self.starts)).astype(np.uint64)
+        slots = self.slots.astype(np.uint64)
+        return (terms << np.uint64(32)) | (slots << np.uint64(8)) | self.counts
+
+
+@dataclass(frozen=True, slots=True)
+class LookedUp:
+    """Where the postings of a question's terms lie, and how many memories hold each."""
+
+    ranges: list[tuple[NDArray[np.int64], NDArray[np.int64]]]  # first and last, by segment
+    holders: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Lexical:
+    """What the words of a question say about the memories."""
+
+    slots: NDArray[np.int32]  # the memories that hold any of its rarer words
+    scores: NDArray[np.float64]  # by slot, for all memories
+    exact: NDArray[np.float32]  # by slot, the rarity of the rarest word that it holds
+
+
+class Postings:
+    """All segments of one scope, and what BM25 needs to know of the memories."""
+
+    def __init__(self, k1: float, b: float) -> None:
+        self.k1, self.b = k1, b
+        self.segments: list[Segment] = []
+        self.lengths = np.zeros(1024, np.float32)  # in terms, by slot
+        self.slots = 0
+        self.live = 0
+        self.live_length = 0.0
+        self._norms_known: NDArray[np.float32] | None = None
+
+    def add(self, first_slot: int, blobs: Sequence[bytes]) -> None:
+        """Take in the packed terms of memories whose slots follow one another."""
+        if not blobs:
+            return
+        if first_slot + len(blobs) > MOST_SLOTS:
+            raise ValueError(f"more than {MOST_SLOTS} memories in one scope")
+        sizes = np.fromiter((len(blob) // 8 for blob in blobs), np.int64, len(blobs))
+        kept = np.frombuffer(b"".join(blobs), "<u8").astype(np.uint64, copy=False)
+        slots = np.repeat(np.arange(first_slot, first_slot + len(blobs), dtype=np.uint64), sizes)
+        counts = kept & np.uint64(255)
+        lengths = np.bincount(
+            (slots - np.uint64(first_slot)).astype(np.int64), counts, minlength=len(blobs)
+        )
+        self._grow(first_slot + len(blobs))
+        self.lengths[first_slot : first_slot + len(blobs)] = lengths
+        self.slots = first_slot + len(blobs)
+        self._norms_known = None
+        self.live += len(blobs)
+        self.live_length += float(lengths.sum())
+        high = kept & np.uint64(0xFFFFFFFF00000000)
+        self.segments.append(Segment.of(high | (slots << np.uint64(8)) | counts))
+
+    def remove(self, slot: int) -> None:
+        """The memory is gone; its postings stay until the index is next read from the file."""
+        self.live -= 1
+        self.live_length -= float(self.lengths[slot])
+
+    def is_ragged(self) -> bool:
+        """There are small segments beside each other, which would better be one."""
+        return len(self.segments) > 1 and (
+            self.segments[-1].size * 2 >= self.segments[-2].size or len(self.segments) > 12
+        )
+
+    def merge_all(self) -> None:
+        """Make one segment of all."""
+        if len(self.segments) > 1:
+            parts = [segment.packed() for segment in self.segments]
+            self.segments = [Segment.of(np.concatenate(parts))]
+
+    def merge_last(self) -> None:
+        """Make one segment of the last two."""
+        last, before = self.segments.pop(), self.segments.pop()
+        self.segments.append(Segment.of(np.concatenate([before.packed(), last.packed()])))
+
+    def look_up(self, terms: NDArray[np.uint32]) -> LookedUp:
+        """Find the postings of these terms."""
+        ranges = self._ranges(terms)
+        holders = np.zeros(len(terms), np.int64)
+        for starts, ends in ranges:
+            holders += ends - starts
+        return LookedUp(ranges, np.minimum(holders, self.live))
+
+    def search(
+        self, found: LookedUp, weights: NDArray[np.float32], rarities: NDArray[np.float32]
+    ) -> Lexical:
+        """BM25 of the memories; each term with its weight, which is more for a rarer one."""
+        taken, common, read = [], [], 0
+        for place in np.argsort(-weights, kind="stable")[:TERMS_READ].tolist():
+            holders = int(found.holders[place])
+            if not holders:
+                continue
+            if read and read + holders > POSTINGS_READ:
+                common.append(place)
+            else:
+                taken.append(place)
+                read += holders
+        scores = np.zeros(self.slots, np.float64)
+        exact = np.zeros(self.slots, np.float32)
+        norms = self._norms()
+        # Ascending, so that of several the rarest is the one that stays.
+        telling = [place for place in sorted(taken, key=rarities.__getitem__) if rarities[place]]
+        for segment, (starts, ends) in zip(self.segments, found.ranges, strict=True):
+            first, sizes = starts[taken], ends[taken] - starts[taken]
+            if not sizes.any():
+                continue
+            # All postings of all terms at once: a call of numpy costs more than some thousand.
+            skipped = first - np.append(0, sizes[:-1]).cumsum()
+            at = np.arange(sizes.sum()) + np.repeat(skipped, sizes)
+            slots, counts = segment.slots[at], segment.counts[at].astype(np.float32)
+            counts *= np.repeat(weights[taken], sizes) / (counts + norms[slots])
+            scores += np.bincount(slots, counts, minlength=self.slots)
+            for place in telling:
+                exact[segment.slots[starts[place] : ends[place]]] = rarities[place]
+        scores *= self.k1 + 1.0
+        slots = np.flatnonzero(scores).astype(np.int32)
+        for place in common[:COMMON_TERMS_READ]:
+            self._score_only(slots, place, found, float(weights[place]), scores)
+        return Lexical(slots, scores, exact)
+
+    def covers(self, terms: NDArray[np.uint32], slots: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Which of these memories hold each of the terms; a row per term."""
+        held = np.zeros((len(terms), len(slots)), np.bool_)
+        for segment, (starts, ends) in zip(self.segments, self._ranges(terms), strict=True):
+            for place, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
+                if end > start:
+                    of_term = segment.slots[start:end]
+                    at = of_term.searchsorted(slots)
+                    held[place] |= of_term.take(at, mode="clip") == slots
+        return held
+
+    def _score_only(
+        self,
+        slots: NDArray[np.int32],
+        place: int,
+        found: LookedUp,
+        weight: float,
+        scores: NDArray[np.float64],
+    ) -> None:
+        """Count a common word for the memories that rarer ones have found."""
+        norms = self._norms()
+        for segment, (starts, ends) in zip(self.segments, found.ranges, strict=True):
+            of_term = segment.slots[starts[place] : ends[place]]
+            if not len(of_term):
+                continue
+            at = np.searchsorted(of_term, slots)
+            at[at == len(of_term)] = 0
+            held = of_term[at] == slots
+            counts = segment.counts[starts[place] : ends[place]][at[held]].astype(np.float32)
+            both = slots[held]
+            scores[both] += weight * counts * (self.k1 + 1.0) / (counts + norms[both])
+
+    def _ranges(
+        self, terms: NDArray[np.uint32]
+    ) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """Where each segment keeps the postings of each term."""
+        ranges = []
+        for segment in self.segments:
+            at = np.searchsorted(segment.terms, terms)
+            inside = np.minimum(at, len(segment.terms) - 1)
+            here = segment.terms[inside] == terms
+            starts = np.where(here, segment.starts[inside], 0)
+            ranges.append((starts, np.where(here, segment.starts[inside + 1], 0)))
+        return ranges
+
+    def _norms(self) -> NDArray[np.float32]:
+        """BM25's measure of how long each memory is beside the others."""
+        # What was removed since moves the average by next to nothing.
+        if self._norms_known is None:
+            average = max(self.live_length / self.live, 1.0) if self.live else 1.0
+            norms = self.lengths[: self.slots] * np.float32(self.k1 * self.b / average)
+            self._norms_known = norms + np.float32(self.k1 * (1.0 - self.b))
+        return self._norms_known
+
+    def _grow(self, slots: int) -> None:
+        if slots > len(self.lengths):
+            larger = np.zeros(max(slots, 2 * len(self.lengths)), np.float32)
+            larger[: self.slots] = self.lengths[: self.slots]
+            self.lengths = larger

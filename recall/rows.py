@@ -1,0 +1,379 @@
+"""What is written into a store's tables, statement by statement, inside somebody's transaction."""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any, Final
+
+from recall import rules, words
+from recall.graves import Graves
+from recall.postings import pack_terms
+from recall.records import Directive, Draft, Evidence, Exchange, Force, Kind, Memory, Role, Scope
+from recall.redact import redact
+from recall.sentences import fingerprint, storable
+
+MEMORY: Final = (
+    "row, id, text, kind, role, speaker, session, position, created, learned, last_used,"
+    " times_used, times_said, successor"
+)
+EXCHANGE: Final = (
+    "id, user, client, session, turn, model, question, answer, started, ended, usage, outcome"
+)
+MOST_RIVALS: Final = 50
+_RULE: Final = "text, key, subjects, strength, forbids, force"
+_RANK: Final = {kind: rank for rank, kind in enumerate(Kind)}
+
+
+def memory_from(
+    row: tuple[Any, ...],
+    scope: Scope,
+    stated: tuple[Directive, ...] = (),
+    evidence: tuple[Evidence, ...] = (),
+) -> Memory:
+    """A row of the columns named in MEMORY as a value."""
+    return Memory(
+        id=row[1],
+        text=row[2],
+        kind=Kind(row[3]),
+        role=Role(row[4]),
+        scope=scope,
+        speaker=row[5],
+        session=row[6],
+        position=row[7],
+        created=row[8],
+        learned=row[9],
+        last_used=row[10],
+        times_used=row[11],
+        times_said=row[12],
+        successor=row[13],
+        rules=stated,
+        evidence=evidence,
+    )
+
+
+def evidence_of(db: sqlite3.Connection, row: int) -> tuple[Evidence, ...]:
+    """Where a memory comes from, the first time first."""
+    found = db.execute(
+        "SELECT role, passage, exchange FROM evidence WHERE memory = ? ORDER BY rowid", (row,)
+    )
+    return tuple(Evidence(Role(role), passage, name) for role, passage, name in found)
+
+
+def rules_of(db: sqlite3.Connection, row: int) -> tuple[Directive, ...]:
+    """The standing rules that a memory lays down, in order."""
+    found = db.execute(f"SELECT {_RULE} FROM rules WHERE memory = ? ORDER BY rowid", (row,))  # noqa: S608
+    return tuple(_directive(rule) for rule in found)
+
+
+def _directive(rule: tuple[Any, ...]) -> Directive:
+    text, key, subjects, strength, forbids, force = rule
+    return Directive(text, key, subjects, strength, bool(forbids), Force(force))
+
+
+def exchange_from(row: tuple[Any, ...], scope: Scope) -> Exchange:
+    """A row of the columns named in EXCHANGE as a value."""
+    return Exchange(
+        id=row[0],
+        project=scope.project,
+        user=row[1],
+        client=row[2],
+        session=row[3],
+        turn=row[4],
+        model=row[5],
+        question=row[6],
+        answer=row[7],
+        started=row[8],
+        ended=row[9],
+        usage=MappingProxyType(json.loads(row[10])),
+        outcome=row[11],
+    )
+
+
+def put_exchange(db: sqlite3.Connection, graves: Graves, exchange: Exchange) -> None:
+    """Store what was said, without what is to stay forgotten; the same exchange again is one."""
+    db.execute(
+        f"INSERT INTO exchanges ({EXCHANGE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+        " ON CONFLICT (id) DO UPDATE SET answer = excluded.answer, ended = excluded.ended,"
+        " usage = excluded.usage, outcome = excluded.outcome",
+        (
+            storable(exchange.id),
+            storable(exchange.user),
+            storable(exchange.client),
+            storable(exchange.session),
+            storable(exchange.turn),
+            storable(exchange.model),
+            graves.without_forgotten(storable(exchange.question))[0],
+            graves.without_forgotten(storable(exchange.answer))[0],
+            exchange.started,
+            exchange.ended,
+            json.dumps(dict(exchange.usage)),
+            exchange.outcome,
+        ),
+    )
+
+
+def put_memory(db: sqlite3.Connection, memory: Memory) -> int:
+    """Store a memory with its terms; the number of its row."""
+    row = db.execute(
+        "INSERT INTO memories (id, text, kind, role, speaker, session, position, created, learned,"
+        " last_used, times_used, times_said, successor, fingerprint)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            memory.id,
+            memory.text,
+            memory.kind,
+            memory.role,
+            memory.speaker,
+            memory.session,
+            memory.position,
+            memory.created,
+            memory.learned,
+            memory.last_used,
+            memory.times_used,
+            memory.times_said,
+            memory.successor,
+            fingerprint(memory.text),
+        ),
+    ).lastrowid
+    assert row is not None
+    put_terms(db, row, memory.speaker, memory.created, memory.text)
+    put_rules(db, row, memory.rules)
+    return row
+
+
+def put_rules(db: sqlite3.Connection, row: int, stated: Iterable[Directive]) -> None:
+    """Keep the standing rules of a memory."""
+    db.executemany(
+        f"INSERT INTO rules (memory, {_RULE}) VALUES (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+        [
+            (row, storable(r.text), storable(r.key), r.subjects, r.strength, r.forbids, r.force)
+            for r in stated
+        ],
+    )
+
+
+def put_terms(
+    db: sqlite3.Connection, row: int, speaker: str, created: float | None, text: str
+) -> None:
+    """Keep a memory's terms, so that nobody has to find them in its text again."""
+    db.execute(
+        "INSERT OR REPLACE INTO terms VALUES (?, ?, ?)",
+        (row, words.VERSION, terms_of(speaker, created, text)),
+    )
+
+
+def terms_of(speaker: str, created: float | None, text: str) -> bytes:
+    """The packed terms of a memory."""
+    try:
+        day = None if created is None else datetime.fromtimestamp(created, UTC).date()
+    except (ValueError, OverflowError, OSError):
+        day = None  # a time that no calendar has
+    return pack_terms(words.index_terms(words.document_text(speaker, day, text)))
+
+
+def put_evidence(db: sqlite3.Connection, graves: Graves, row: int, draft: Draft) -> None:
+    """Keep where a memory comes from, once for each exchange."""
+    for evidence in draft.evidence:
+        passage, _was_cut = graves.without_forgotten(storable(evidence.passage))
+        db.execute(
+            "INSERT INTO evidence (memory, exchange, role, passage) SELECT ?1, ?2, ?3, ?4"
+            " WHERE NOT EXISTS (SELECT 1 FROM evidence WHERE memory = ?1 AND exchange IS ?2"
+            " AND passage = ?4)",
+            (row, evidence.exchange, evidence.role, passage),
+        )
+
+
+def said_again(db: sqlite3.Connection, row: int, kind: Kind, draft: Draft) -> None:
+    """Count that a known memory was said once more, and let it rise to a weightier kind."""
+    exchanges = {e.exchange for e in draft.evidence if e.exchange is not None}
+    seen = {
+        name
+        for name in exchanges
+        if db.execute(
+            "SELECT 1 FROM evidence WHERE memory = ? AND exchange = ?", (row, name)
+        ).fetchone()
+    }
+    if not exchanges or exchanges - seen:
+        db.execute("UPDATE memories SET times_said = times_said + 1 WHERE row = ?", (row,))
+    if _RANK[draft.kind] < _RANK[kind]:
+        db.execute("UPDATE memories SET kind = ? WHERE row = ?", (draft.kind, row))
+        put_rules(db, row, draft.rules)
+
+
+def stand_in(db: sqlite3.Connection, row: int, memory_id: str, given: Iterable[Directive]) -> None:
+    """Let the rules of this memory come before older ones, or stand in their place.
+
+    A memory all of whose rules were replaced has this one as its successor.
+    """
+    for newer in given:
+        rule = _rule(newer)
+        # What was said again holds again.
+        db.execute(
+            "UPDATE rules SET force = 0 WHERE memory = ? AND key = ? AND force > 0",
+            (row, storable(newer.key)),
+        )
+        # Only rules of a family can replace or overtake each other; of many, the newest.
+        family = storable(rules.family(newer.key))
+        others = db.execute(
+            f"SELECT rowid, memory, {_RULE} FROM rules"  # noqa: S608 - names of ours
+            " WHERE subjects = ?1 AND force < 2 AND memory != ?2"
+            " AND (key = ?3 OR key >= ?3 || '.' AND key < ?3 || '/')"
+            " ORDER BY rowid DESC LIMIT ?4",
+            (newer.subjects, row, family, MOST_RIVALS),
+        ).fetchall()
+        for rowid, memory, *values in others:
+            older = _rule(_directive(tuple(values)))
+            if rules.replaces(rule, older):
+                db.execute("UPDATE rules SET force = 2 WHERE rowid = ?", (rowid,))
+                db.execute(
+                    "UPDATE memories SET successor = ?2 WHERE row = ?1"
+                    " AND NOT EXISTS (SELECT 1 FROM rules WHERE memory = ?1 AND force < 2)",
+                    (memory, memory_id),
+                )
+            elif rules.overtakes(rule, older):
+                db.execute("UPDATE rules SET force = 1 WHERE rowid = ? AND force = 0", (rowid,))
+        db.execute(
+            "UPDATE memories SET successor = NULL WHERE row = ? AND successor IS NOT NULL", (row,)
+        )
+
+
+def _rule(directive: Directive) -> rules.Rule:
+    return rules.Rule(
+        directive.text,
+        rules.Subject(directive.subjects),
+        directive.key,
+        directive.strength,
+        directive.forbids,
+    )
+
+
+def next_position(db: sqlite3.Connection, session: str) -> int:
+    """The place behind the last one of the session."""
+    if not session:
+        return 0
+    [last] = db.execute(
+        "SELECT max(position) FROM memories WHERE session = ? AND session != ''", (session,)
+    ).fetchone()
+    return 0 if last is None else int(last) + 1
+
+
+def row_of(db: sqlite3.Connection, memory_id: str) -> int | None:
+    """The row of the memory with this id, or of the only one whose id begins so."""
+    if found := db.execute("SELECT row FROM memories WHERE id = ?", (memory_id,)).fetchone():
+        return int(found[0])
+    if not memory_id:
+        return None
+    # Compared as a range, so that the index on ids serves and no letter is a wildcard.
+    rows = db.execute(
+        "SELECT row FROM memories WHERE id >= ?1 AND id < ?1 || char(1114111) LIMIT 2",
+        (storable(memory_id),),
+    ).fetchall()
+    return int(rows[0][0]) if len(rows) == 1 else None
+
+
+def bury(db: sqlite3.Connection, graves: Graves, row: int) -> None:
+    """Delete a memory, and what it was made from, so that it can neither be read nor come back."""
+    [text] = db.execute("SELECT text FROM memories WHERE row = ?", (row,)).fetchone()
+    evidence = evidence_of(db, row)
+    for said in {text, *(e.passage for e in evidence)}:
+        graves.bury(said)
+    db.execute("DELETE FROM memories WHERE row = ?", (row,))
+    for name in {e.exchange for e in evidence if e.exchange is not None}:
+        _cut_exchange(db, graves, name)
+        _cut_others(db, graves, name)
+
+
+def _cut_exchange(db: sqlite3.Connection, graves: Graves, name: str) -> None:
+    found = db.execute("SELECT question, answer FROM exchanges WHERE id = ?", (name,)).fetchone()
+    if found is None:
+        return
+    question, answer = (graves.without_forgotten(text)[0] for text in found)
+    if question.strip() or answer.strip():
+        db.execute(
+            "UPDATE exchanges SET question = ?, answer = ? WHERE id = ?", (question, answer, name)
+        )
+    else:
+        db.execute("DELETE FROM exchanges WHERE id = ?", (name,))
+
+
+def _cut_others(db: sqlite3.Connection, graves: Graves, name: str) -> None:
+    """Memories of the same exchange may say the same, or quote it as their evidence."""
+    rows = db.execute(
+        "SELECT DISTINCT row, text FROM memories JOIN evidence ON memory = row WHERE exchange = ?",
+        (name,),
+    ).fetchall()
+    for row, text in rows:
+        if not graves.without_forgotten(text)[0].strip():
+            db.execute("DELETE FROM memories WHERE row = ?", (row,))
+    for rowid, passage in db.execute(
+        "SELECT rowid, passage FROM evidence WHERE exchange = ?", (name,)
+    ).fetchall():
+        kept, was_cut = graves.without_forgotten(passage)
+        if was_cut:
+            db.execute("UPDATE evidence SET passage = ? WHERE rowid = ?", (kept, rowid))
+
+
+def move(db: sqlite3.Connection, row: int, text: str) -> int:
+    """Give a memory another text under a new row number, which tells every index of it."""
+    [new] = db.execute(
+        "UPDATE sqlite_sequence SET seq = seq + 1 WHERE name = 'memories' RETURNING seq"
+    ).fetchone()
+    db.execute("DELETE FROM vectors WHERE memory = ?", (row,))
+    [speaker, created] = db.execute(
+        "UPDATE memories SET row = ?, text = ?, fingerprint = ? WHERE row = ?"
+        " RETURNING speaker, created",
+        (new, text, fingerprint(text), row),
+    ).fetchone()
+    put_terms(db, new, speaker, created, text)
+    return int(new)
+
+
+def redact_columns(
+    db: sqlite3.Connection, table: str, key: str, value: object, columns: tuple[str, ...]
+) -> Mapping[str, int]:
+    """Apply today's rules to some columns of one row; what was found, by kind."""
+    found: dict[str, int] = {}
+    for column in columns:
+        [text] = db.execute(
+            f"SELECT {column} FROM {table} WHERE {key} = ?",  # noqa: S608 - names of ours
+            (value,),
+        ).fetchone()
+        cleaned = redact(text)
+        for kind, count in cleaned.found.items():
+            found[kind] = found.get(kind, 0) + count
+        if cleaned.found:
+            db.execute(
+                f"UPDATE {table} SET {column} = ? WHERE {key} = ?",  # noqa: S608 - names of ours
+                (cleaned.text, value),
+            )
+    return found
+
+
+def count_redactions(db: sqlite3.Connection, found: Mapping[str, int]) -> None:
+    """Add to the counts of what was never stored."""
+    db.executemany(
+        "INSERT INTO redactions VALUES (?1, ?2)"
+        " ON CONFLICT (kind) DO UPDATE SET count = count + excluded.count",
+        list(found.items()),
+    )
+
+
+def redacted(memory: Memory) -> Memory:
+    """The same by today's rules: what comes from elsewhere may not have seen them."""
+    return replace(
+        memory,
+        text=redact(memory.text).text,
+        speaker=redact(memory.speaker).text,
+        rules=tuple(replace(rule, text=redact(rule.text).text) for rule in memory.rules),
+        evidence=tuple(replace(e, passage=redact(e.passage).text) for e in memory.evidence),
+    )
+
+
+def redacted_exchange(exchange: Exchange) -> Exchange:
+    """Likewise."""
+    return replace(
+        exchange, question=redact(exchange.question).text, answer=redact(exchange.answer).text
+    )

@@ -1,0 +1,189 @@
+"""Where the memory of each scope lies, and the stores that are open.
+
+Every project has a file of its own, named after its directory and a hash of the whole path; one
+more holds what belongs to the user. A scope is all that leads to a file: nothing here goes through
+the files of others, except `known`, which names them for the one who asks.
+"""
+
+import contextlib
+import hashlib
+import logging
+import re
+import sqlite3
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Final
+
+from recall.embedding import Embedder, EmbeddingFailed, Questions, be_background
+from recall.errors import MemoryUnavailable
+from recall.records import USER, Scope
+from recall.sqlite_file import connect, translated
+from recall.sqlite_store import SqliteStore
+
+logger = logging.getLogger("memory_proxy")
+
+USER_FILE: Final = "user.db"
+PROJECTS: Final = "projects"
+# Vectors are made a few at a time, so that a request never waits long for the processor.
+EMBEDDED_IN_A_ROW: Final = 32
+SECONDS_AFTER_A_FAILURE: Final = 30.0
+
+
+class Stores:
+    """The stores of one user, each opened when it is first asked for.
+
+    Where they are tended, a thread makes the vectors of what was stored without one.
+    """
+
+    def __init__(
+        self, directory: Path, embedder: Embedder | None = None, *, tended: bool = False
+    ) -> None:
+        self.directory = directory
+        self._questions = Questions(embedder) if embedder else None
+        self._open: dict[Scope, SqliteStore] = {}
+        self._opening: dict[Scope, Future[SqliteStore]] = {}
+        self._is_closed = False
+        self._paths: dict[Scope, Path] = {}
+        self._lock = threading.Lock()
+        self._tender = _Tender() if tended and embedder else None
+
+    @contextlib.contextmanager
+    def open(
+        self, scope: Scope, *, create: bool = True, seconds: float | None = None
+    ) -> Iterator[SqliteStore]:
+        """The store of a scope; it stays open for the next one who asks.
+
+        Raises MemoryUnavailable where it cannot be used, or not in so many seconds, or is not
+        there and shall not be made.
+        """
+        yield self._opened(scope, create, seconds)
+
+    def _opened(self, scope: Scope, create: bool, seconds: float | None) -> SqliteStore:
+        with self._lock:
+            if store := self._open.get(scope):
+                return store
+            if self._is_closed:
+                raise MemoryUnavailable("The memory is closed.")
+            if not create and not self.exists(scope):
+                raise MemoryUnavailable(f"There is no memory of {scope} yet.")
+            opening = self._opening.get(scope)
+            if opening is None:
+                # On a thread of its own: somebody else may hold the file for long, and who asks
+                # here may have no time for that.
+                opening = self._opening[scope] = Future()
+                threading.Thread(
+                    target=self._make, args=(scope, opening), name="memory-opening", daemon=True
+                ).start()
+        try:
+            return opening.result(seconds)
+        except TimeoutError:
+            raise MemoryUnavailable(f"{self.path_of(scope)} cannot be opened now.") from None
+
+    def _make(self, scope: Scope, opening: Future[SqliteStore]) -> None:
+        try:
+            store = SqliteStore(self.path_of(scope), scope, self._questions)
+        except BaseException as error:
+            with self._lock:
+                del self._opening[scope]
+            opening.set_exception(error)
+            return
+        with self._lock:
+            del self._opening[scope]
+            if not self._is_closed:
+                self._open[scope] = store
+        if self._is_closed:
+            store.close()
+        elif self._tender:
+            store.when_added = self._tender.wake
+            self._tender.wake(store)
+        opening.set_result(store)
+
+    def exists(self, scope: Scope) -> bool:
+        """Whether anything was ever stored for a scope."""
+        return self.path_of(scope).exists()
+
+    def path_of(self, scope: Scope) -> Path:
+        """The file of a scope, whether or not it exists."""
+        if known := self._paths.get(scope):
+            return known
+        self._paths[scope] = made = self._path_of(scope)
+        return made
+
+    def _path_of(self, scope: Scope) -> Path:
+        if scope.project is None:
+            return self.directory / USER_FILE
+        path = scope.project.encode("utf-8", "surrogatepass")
+        name = re.sub(r"[^\w.-]+", "-", Path(scope.project).name).strip("-.")[:40] or "project"
+        return self.directory / PROJECTS / f"{name}-{hashlib.sha256(path).hexdigest()[:16]}.db"
+
+    def known(self) -> list[Scope]:
+        """The scopes that have a file, the user's own first."""
+        scopes = [USER] if self.exists(USER) else []
+        for path in sorted((self.directory / PROJECTS).glob("*.db")):
+            with contextlib.suppress(MemoryUnavailable), translated(path):
+                with contextlib.closing(connect(path)) as db:
+                    found = db.execute("SELECT value FROM meta WHERE name = 'scope'").fetchone()
+                if found and found[0]:
+                    scopes.append(Scope(found[0].decode("utf-8", "surrogatepass")))
+        return scopes
+
+    def close(self) -> None:
+        """Let go of all files and threads."""
+        if self._tender:
+            self._tender.stop()
+        with self._lock:
+            self._is_closed = True
+            for store in self._open.values():
+                with contextlib.suppress(sqlite3.Error):
+                    store.close()
+            self._open.clear()
+        if self._questions:
+            self._questions.close()
+
+
+class _Tender(threading.Thread):
+    """Makes vectors in the background for whatever was stored without one."""
+
+    def __init__(self) -> None:
+        super().__init__(name="memory-vectors", daemon=True)
+        self._waiting: set[SqliteStore] = set()
+        self._something = threading.Condition()
+        self._ends = False
+
+    def wake(self, store: SqliteStore) -> None:
+        """There may be something to do for this store."""
+        with self._something:
+            if self._ends:
+                return
+            if not self.is_alive():
+                self.start()
+            self._waiting.add(store)
+            self._something.notify()
+
+    def run(self) -> None:
+        """Serve the stores in turn until told to end."""
+        be_background()
+        while True:
+            with self._something:
+                self._something.wait_for(lambda: self._waiting or self._ends)
+                if self._ends:
+                    return
+                store = self._waiting.pop()
+            try:
+                if store.embed_pending(limit=EMBEDDED_IN_A_ROW) == EMBEDDED_IN_A_ROW:
+                    self.wake(store)
+            except (EmbeddingFailed, MemoryUnavailable) as error:
+                logger.info("memory vectors wait: %s", error)
+                with self._something:
+                    self._something.wait_for(lambda: self._ends, SECONDS_AFTER_A_FAILURE)
+                self.wake(store)
+
+    def stop(self) -> None:
+        """End after what is being done now."""
+        with self._something:
+            self._ends = True
+            self._something.notify()
+        if self.is_alive():
+            self.join()

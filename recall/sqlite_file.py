@@ -1,0 +1,201 @@
+"""A store's SQLite file: opened privately, upgraded after a backup, set aside when damaged."""
+
+import contextlib
+import logging
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import filelock
+
+from recall import migrations
+from recall.errors import MemoryUnavailable, StoreDamaged, StoreTooNew
+from routing.paths import private_directory
+
+logger = logging.getLogger("memory_proxy")
+
+APPLICATION: Final = 0x4C4D504D  # "LMPM", in the header of every file of ours
+SECONDS_FOR_A_LOCK: Final = 5.0
+# Reading all of a file costs some 2 ms a megabyte. What is damaged in a larger one is found when
+# its index is read, which is done right after the opening and reads nearly as much.
+CHECKED_WHOLE: Final = 16 * 2**20
+_COMPANIONS: Final = ("-wal", "-shm")
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection with what every one of ours needs; transactions are begun and ended by hand."""
+    # The file exists already, mode 0600; SQLite gives its companions the same mode.
+    db = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=rw",
+        uri=True,
+        timeout=SECONDS_FOR_A_LOCK,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=64,
+    )
+    try:
+        db.execute("PRAGMA foreign_keys = ON")
+        db.execute("PRAGMA synchronous = FULL")  # what was acknowledged survives a power cut
+        db.execute("PRAGMA secure_delete = ON")  # what was deleted is overwritten
+        db.execute("PRAGMA temp_store = MEMORY")  # nothing of it in other directories
+        db.execute("PRAGMA cache_size = -2048")
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+@contextlib.contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Tell SQLite's errors and the system's as ours."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        if is_damage(error):
+            raise StoreDamaged(f"{path} is damaged: {error}") from error
+        raise MemoryUnavailable(f"{path} cannot be used now: {error}") from error
+    except sqlite3.Error as error:
+        raise MemoryUnavailable(f"{path} cannot be used now: {error}") from error
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise MemoryUnavailable(f"{path} cannot be used now: {reason}") from error
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """The file itself is bad; waiting, or freeing the disk, would not help."""
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None:
+        return False
+    return code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+@contextlib.contextmanager
+def transaction(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """All or nothing, for the one who writes; others wait."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield db
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+
+
+@contextlib.contextmanager
+def snapshot(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """Everything read inside is of one moment."""
+    db.execute("BEGIN")
+    try:
+        yield db
+    finally:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+
+
+def prepare(path: Path, scope: str | None = None) -> Path | None:
+    """Make sure that a usable file of the present version lies there, labelled with its scope.
+
+    A damaged one is set aside; the answer is then where it went.
+    """
+    with translated(path):
+        private_directory(path.parent)
+        try:
+            lock = filelock.FileLock(f"{path}.lock", timeout=SECONDS_FOR_A_LOCK, mode=0o600)
+            with lock:
+                return _prepare(path, scope)
+        except filelock.Timeout:
+            raise MemoryUnavailable(f"{path} is being opened by another process.") from None
+
+
+def _prepare(path: Path, scope: str | None) -> Path | None:
+    aside = None
+    try:
+        _open_and_upgrade(path, scope)
+    except StoreDamaged as damage:
+        aside = set_aside(path)
+        logger.warning("memory set aside: %s Kept as %s; a new one begins.", damage, aside)
+        _open_and_upgrade(path, scope)
+    except sqlite3.DatabaseError as error:
+        if not is_damage(error):
+            raise
+        aside = set_aside(path)
+        logger.warning(
+            "memory set aside: %s: %s. Kept as %s; a new one begins.", path, error, aside
+        )
+        _open_and_upgrade(path, scope)
+    return aside
+
+
+def _open_and_upgrade(path: Path, scope: str | None) -> None:
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    with contextlib.closing(connect(path)) as db:
+        version = _version(path, db)
+        if version > migrations.VERSION:
+            raise StoreTooNew(
+                f"{path} was written by a later version of this program (format {version}; this one"
+                f" knows {migrations.VERSION}). Update the program; the file was left as it is."
+            )
+        if path.stat().st_size <= CHECKED_WHOLE:
+            [verdict] = db.execute("PRAGMA quick_check(1)").fetchone()
+            if verdict != "ok":
+                raise StoreDamaged(f"{path} is damaged: {verdict}.")
+        if version < migrations.VERSION:
+            upgrade(path, db)
+        if not version:
+            label = scope.encode("utf-8", "surrogatepass") if scope is not None else None
+            db.execute("INSERT INTO meta VALUES ('scope', ?)", (label,))
+
+
+def _version(path: Path, db: sqlite3.Connection) -> int:
+    """The format of the file; 0 for one that was just made."""
+    [application] = db.execute("PRAGMA application_id").fetchone()
+    [version] = db.execute("PRAGMA user_version").fetchone()
+    [tables] = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if application == APPLICATION or (application == version == tables == 0):
+        return int(version)
+    raise StoreDamaged(f"{path} is no memory of ours.")
+
+
+def upgrade(path: Path, db: sqlite3.Connection) -> None:
+    """Apply the steps that the file lacks, each in a transaction; a backup is made first."""
+    db.execute("PRAGMA journal_mode = WAL")
+    [version] = db.execute("PRAGMA user_version").fetchone()
+    if version:
+        backup = path.with_name(f"{path.name}.format-{version}.backup")
+        os.close(os.open(backup, os.O_RDWR | os.O_CREAT, 0o600))
+        with contextlib.closing(sqlite3.connect(backup)) as copy:
+            db.backup(copy)
+        logger.info("memory upgraded: from format %s, backup in %s", version, backup)
+    for number, step in enumerate(migrations.STEPS, start=1):
+        with transaction(db):
+            [version] = db.execute("PRAGMA user_version").fetchone()
+            if version >= number:
+                continue
+            step(db)
+            db.execute(f"PRAGMA application_id = {APPLICATION}")
+            db.execute(f"PRAGMA user_version = {number}")
+
+
+def backups(path: Path) -> list[Path]:
+    """The copies that upgrades left."""
+    return sorted(path.parent.glob(f"{path.name}.format-*.backup"))
+
+
+def set_aside(path: Path) -> Path:
+    """Move a damaged file away, with what belongs to it; nothing is deleted."""
+    stamp = datetime.fromtimestamp(time.time(), UTC).strftime("%Y%m%dT%H%M%S")
+    aside = path.with_name(f"{path.name}.damaged-{stamp}")
+    number = 0
+    while aside.exists():
+        number += 1
+        aside = path.with_name(f"{path.name}.damaged-{stamp}-{number}")
+    path.rename(aside)
+    for companion in _COMPANIONS:
+        with contextlib.suppress(FileNotFoundError):
+            path.with_name(path.name + companion).rename(aside.with_name(aside.name + companion))
+    return aside

@@ -1,0 +1,779 @@
+"""The embedded store: one SQLite file for a scope, and its index in memory.
+
+The file is the only truth. Everything in `terms`, `vectors` and in memory is derived from it and
+can be made again. Several processes may use the file at once: each follows the journal that the
+file's triggers keep.
+"""
+
+import contextlib
+import logging
+import secrets
+import sqlite3
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError, Future
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from recall import migrations, rows, words
+from recall.embedding import Embedder, Questions
+from recall.errors import MemoryUnavailable, StoreDamaged
+from recall.graves import Graves
+from recall.index import Index, Indexed, Vector
+from recall.lines import FORMAT, Line, exchange_line, exchange_of, memory_line, memory_of
+from recall.records import Added, Draft, Exchange, Findings, Hit, Kind, Memory, Scope
+from recall.sentences import fingerprint, storable
+from recall.sqlite_file import (
+    backups,
+    connect,
+    prepare,
+    set_aside,
+    snapshot,
+    transaction,
+    translated,
+)
+from recall.vectors import quantised
+
+logger = logging.getLogger("memory_proxy")
+
+JOURNAL_KEPT: Final = 50_000
+MEMORIES_KEPT: Final = 1_000  # of those found lately, in memory
+SECONDS_FOR_A_SEARCH: Final = 0.003
+ROWS_AT_ONCE: Final = 2_000
+EMBEDDED_AT_ONCE: Final = 8
+# What an index wants to know of a memory, in the order of recall.index.Indexed.
+_INDEXED: Final = (
+    "m.row, m.session, m.role, m.speaker, m.position, m.created, newer.row,"
+    " substr(m.text, -500), terms.version, terms.terms, vectors.vector"
+)
+_JOINED: Final = (
+    f"SELECT {_INDEXED} FROM memories AS m LEFT JOIN memories AS newer ON newer.id = m.successor"  # noqa: S608
+    " LEFT JOIN terms ON terms.memory = m.row"
+    " LEFT JOIN vectors ON vectors.memory = m.row AND model = ?"
+)
+_WITHOUT_VECTOR: Final = (
+    "memories WHERE NOT EXISTS (SELECT 1 FROM vectors WHERE memory = row AND model IS ?)"
+)
+_RULES: Final = "SELECT memory, subjects, strength, force FROM rules"
+
+type Taught = list[list[Added]]
+"""What became of the drafts of each lesson."""
+type Made = list[tuple[int, bytes]]
+"""Rows, and what was derived for each."""
+type Progress = Callable[[int, int], None]
+
+
+def _no_progress(_done: int, _all: int) -> None:
+    """Nobody watches."""
+
+
+def _nobody_is_told(_store: "SqliteStore") -> None:
+    """What waits for a vector waits until somebody calls embed_pending."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stats:
+    """What a person may want to know of a store."""
+
+    kinds: Mapping[str, int]
+    superseded: int
+    exchanges: int
+    bytes: int
+    embedded: Mapping[str, int]  # the model's name, and how many vectors are of it
+    pending: int  # memories that still wait for a vector of the present model
+    tombstones: int
+    redacted: Mapping[str, int]
+    oldest: float | None
+    newest: float | None
+    version: int
+
+
+class SqliteStore:
+    """The memories of one scope in one file."""
+
+    def __init__(self, path: Path, scope: Scope, questions: Questions | None = None) -> None:
+        self.path = path
+        self.scope = scope
+        self.set_aside_to: Path | None = None
+        self.when_added: Callable[[SqliteStore], None] = _nobody_is_told
+        self._questions = questions
+        self._writing = threading.RLock()
+        self._reading = threading.RLock()
+        self._writer: sqlite3.Connection | None = None
+        self._reader: sqlite3.Connection | None = None
+        self._identity: tuple[int, int] | None = None
+        self._index: Index | None = None
+        self._loading: threading.Thread | None = None
+        self._loaded = threading.Event()
+        self._seen_version = -1
+        self._not_read = f"{path} has not been read."
+        self._memories: dict[int, Memory] = {}  # those found lately, as long as nothing changes
+        self._embedded_to = 0  # no row up to this one lacks a vector
+        self._open()
+
+    @property
+    def embedder(self) -> Embedder | None:
+        """What makes the vectors of this store, if anything does."""
+        return self._questions.embedder if self._questions else None
+
+    # --- writing ---------------------------------------------------------------------------
+
+    def add(self, drafts: Sequence[Draft], exchange: Exchange | None = None) -> list[Added]:
+        """Store drafts, and the exchange they come from, in one go; once back, it is durable."""
+        return self.add_many([(drafts, exchange)])[0]
+
+    def add_many(self, lessons: Sequence[tuple[Sequence[Draft], Exchange | None]]) -> Taught:
+        """Store what several exchanges taught, in one transaction."""
+        with self._write() as db:
+            graves = Graves(db)
+            added = []
+            for drafts, exchange in lessons:
+                if exchange is not None:
+                    rows.put_exchange(db, graves, exchange)
+                added.append([self._put(db, graves, draft) for draft in drafts])
+            _prune_journal(db)
+        self.when_added(self)
+        return added
+
+    def _put(self, db: sqlite3.Connection, graves: Graves, draft: Draft) -> Added:
+        text, was_cut = graves.without_forgotten(storable(draft.text))
+        if was_cut and not text.strip():
+            return Added("", "forgotten")
+        known = db.execute(
+            "SELECT row, id, kind FROM memories WHERE fingerprint = ? AND role = ?",
+            (fingerprint(text), draft.role),
+        ).fetchone()
+        if known:
+            row, memory_id, kind = known
+            rows.said_again(db, row, kind, draft)
+        else:
+            memory_id = draft.id or secrets.token_hex(8)
+            row = rows.put_memory(
+                db,
+                Memory(
+                    id=memory_id,
+                    text=text,
+                    kind=draft.kind,
+                    role=draft.role,
+                    scope=self.scope,
+                    speaker=storable(draft.speaker),
+                    session=storable(draft.session),
+                    position=rows.next_position(db, storable(draft.session)),
+                    created=draft.created,
+                    learned=time.time(),
+                    rules=draft.rules,
+                ),
+            )
+        rows.put_evidence(db, graves, row, draft)
+        rows.stand_in(db, row, memory_id, draft.rules)
+        return Added(memory_id, "again" if known else "new")
+
+    def edit(self, memory_id: str, draft: Draft) -> Memory | None:
+        """Replace text and kind and keep the id; None where there is no such memory."""
+        with self._write() as db:
+            row = rows.row_of(db, memory_id)
+            if row is None:
+                return None
+            row = rows.move(db, row, storable(draft.text))
+            db.execute("UPDATE memories SET kind = ? WHERE row = ?", (draft.kind, row))
+            db.execute("DELETE FROM rules WHERE memory = ?", (row,))
+            rows.put_rules(db, row, draft.rules)
+            [full_id] = db.execute("SELECT id FROM memories WHERE row = ?", (row,)).fetchone()
+            rows.stand_in(db, row, full_id, draft.rules)
+        self.when_added(self)
+        return self.get(full_id)
+
+    def forget(self, memory_ids: Iterable[str]) -> int:
+        """Delete memories with their evidence for good; the same words are not learned again."""
+        forgotten = 0
+        with self._write() as db:
+            graves = Graves(db)
+            for memory_id in memory_ids:
+                row = rows.row_of(db, memory_id)
+                if row is None:
+                    continue
+                rows.bury(db, graves, row)
+                forgotten += 1
+        if forgotten:
+            self._wipe()
+        return forgotten
+
+    def forget_exchanges(self, *, session: str | None = None, before: float | None = None) -> int:
+        """Delete what was said, in one session or before some time, or all; how many exchanges."""
+        with self._write() as db:
+            gone = db.execute(
+                "DELETE FROM exchanges WHERE (?1 IS NULL OR session = ?1)"
+                " AND (?2 IS NULL OR started < ?2)",
+                (session, before),
+            ).rowcount
+        if gone:
+            self._wipe()
+        return gone
+
+    def used(self, memory_ids: Iterable[str]) -> None:
+        """Count that these were brought back."""
+        now = time.time()
+        with self._write() as db:
+            db.executemany(
+                "UPDATE memories SET times_used = times_used + 1, last_used = ? WHERE id = ?",
+                [(now, memory_id) for memory_id in memory_ids],
+            )
+
+    def count_redactions(self, found: Mapping[str, int]) -> None:
+        """Remember how many secrets of which kind never came to be stored."""
+        if found:
+            with self._write() as db:
+                rows.count_redactions(db, found)
+
+    def redact(self, progress: Progress = _no_progress) -> Mapping[str, int]:
+        """Apply today's rules to all that is stored; what was found, by kind."""
+        found: dict[str, int] = {}
+        with self._write() as db:
+            todo = [
+                (table, key, value, columns)
+                for table, key, columns in _REDACTED
+                for [value] in db.execute(f"SELECT {key} FROM {table}").fetchall()  # noqa: S608
+            ]
+            for done, (table, key, value, columns) in enumerate(todo, start=1):
+                here = rows.redact_columns(db, table, key, value, columns)
+                for kind, count in here.items():
+                    found[kind] = found.get(kind, 0) + count
+                if here and table == "memories":
+                    [text] = db.execute(
+                        "SELECT text FROM memories WHERE row = ?", (value,)
+                    ).fetchone()
+                    rows.move(db, value, text)
+                progress(done, len(todo))
+            rows.count_redactions(db, found)
+        if found:
+            self._wipe()
+        return MappingProxyType(found)
+
+    # --- reading ---------------------------------------------------------------------------
+
+    def search(
+        self,
+        question: str,
+        *,
+        limit: int = 50,
+        seconds: float = 1.0,
+        relevant_only: bool = False,
+    ) -> Findings:
+        """The memories that fit best, best first, with what could be done in the time."""
+        end = time.monotonic() + seconds
+        asked = self._questions.ask(question) if self._questions else None
+        index = self.index(seconds)
+        if index is None:
+            return Findings(how="the memory is still being read")
+        found = index.search(question, _in_time(asked, end), limit)
+        ranked = [hit for hit in found.ranked if hit[2]] if relevant_only else found.ranked
+        return Findings(hits=self._hits(ranked), how=found.how)
+
+    def _hits(self, ranked: Sequence[tuple[int, float, bool]]) -> tuple[Hit, ...]:
+        with self._read() as db:
+            if len(self._memories) > MEMORIES_KEPT:
+                self._memories = {}
+            known = self._memories
+            if missing := [row for row, _score, _relevant in ranked if row not in known]:
+                marks = ",".join("?" * len(missing))
+                found = db.execute(
+                    f"SELECT {rows.MEMORY} FROM memories WHERE row IN ({marks})",  # noqa: S608
+                    missing,
+                )
+                known.update((row[0], rows.memory_from(row, self.scope)) for row in found)
+        return tuple(
+            Hit(known[row], score, relevant)
+            for row, score, relevant in ranked
+            if row in known  # another process may just have deleted it
+        )
+
+    def get(self, memory_id: str) -> Memory | None:
+        """The memory with this id, or the only one whose id begins so."""
+        with self._read() as db, snapshot(db):
+            row = rows.row_of(db, memory_id)
+            return None if row is None else self._whole(db, row)
+
+    def _whole(self, db: sqlite3.Connection, row: int) -> Memory:
+        found = db.execute(f"SELECT {rows.MEMORY} FROM memories WHERE row = ?", (row,)).fetchone()  # noqa: S608
+        return rows.memory_from(
+            found, self.scope, rows.rules_of(db, row), rows.evidence_of(db, row)
+        )
+
+    def list(
+        self,
+        *,
+        kind: Kind | None = None,
+        session: str | None = None,
+        newest_first: bool = True,
+        limit: int = 50,
+        offset: int = 0,
+    ) -> Sequence[Memory]:
+        """A page of the memories, by the time they were learned."""
+        order = "DESC" if newest_first else "ASC"
+        with self._read() as db:
+            found = db.execute(
+                f"SELECT {rows.MEMORY} FROM memories"  # noqa: S608 - two fixed words
+                " WHERE (?1 IS NULL OR kind = ?1) AND (?2 IS NULL OR session = ?2)"
+                f" ORDER BY row {order} LIMIT ?3 OFFSET ?4",
+                (kind, session, limit, offset),
+            ).fetchall()
+        return [rows.memory_from(row, self.scope) for row in found]
+
+    def count(self) -> int:
+        """How many memories there are."""
+        with self._read() as db:
+            return int(db.execute("SELECT count(*) FROM memories").fetchone()[0])
+
+    def exchange(self, exchange_id: str) -> Exchange | None:
+        """What was said in this exchange."""
+        with self._read() as db:
+            row = db.execute(
+                f"SELECT {rows.EXCHANGE} FROM exchanges WHERE id = ?",  # noqa: S608
+                (exchange_id,),
+            ).fetchone()
+        return rows.exchange_from(row, self.scope) if row else None
+
+    def stats(self) -> Stats:
+        """What a person may want to know of this store."""
+        name = self.embedder.name if self.embedder else None
+        with self._read() as db, snapshot(db):
+            count = db.execute("SELECT count(*) FROM memories").fetchone()[0]
+            embedded = dict(
+                db.execute(
+                    "SELECT name, count(*) FROM vectors JOIN models ON number = model GROUP BY name"
+                ).fetchall()
+            )
+            [oldest, newest] = db.execute(
+                "SELECT min(coalesce(created, learned)), max(coalesce(created, learned))"
+                " FROM memories"
+            ).fetchone()
+            return Stats(
+                kinds=dict(db.execute("SELECT kind, count(*) FROM memories GROUP BY kind")),
+                superseded=_count(db, "memories WHERE successor IS NOT NULL"),
+                exchanges=_count(db, "exchanges"),
+                bytes=sum(_size(self.path.with_name(self.path.name + s)) for s in ("", "-wal")),
+                embedded=embedded,
+                pending=count - embedded.get(name, 0) if name else 0,
+                tombstones=_count(db, "tombstones"),
+                redacted=dict(db.execute("SELECT kind, count FROM redactions ORDER BY kind")),
+                oldest=oldest,
+                newest=newest,
+                version=migrations.VERSION,
+            )
+
+    # --- in and out ------------------------------------------------------------------------
+
+    def export(self) -> Iterator[Line]:
+        """Everything, as JSON values: import_lines of an empty store makes the same one."""
+        with translated(self.path), contextlib.closing(connect(self.path)) as db, snapshot(db):
+            yield {"type": "store", "format": FORMAT, "scope": self.scope.project}
+            for row in db.execute(f"SELECT {rows.EXCHANGE} FROM exchanges ORDER BY rowid"):  # noqa: S608
+                yield exchange_line(rows.exchange_from(row, self.scope))
+            for [row] in db.execute("SELECT row FROM memories ORDER BY row"):
+                yield memory_line(self._whole(db, row))
+            for [key] in db.execute("SELECT key FROM tombstone_keys"):
+                yield {"type": "tombstone-key", "key": key.hex()}
+            for [mark] in db.execute("SELECT mark FROM tombstones"):
+                yield {"type": "tombstone", "mark": mark.hex()}
+            for kind, count in db.execute("SELECT kind, count FROM redactions"):
+                yield {"type": "redactions", "kind": kind, "count": count}
+
+    def import_lines(self, lines: Iterable[Line]) -> int:
+        """Take over what `export` gave, in one go; how many memories were new.
+
+        What is known by its id or by its words is left as it is; what was forgotten here stays
+        forgotten. A line that makes no sense raises ValueError, and nothing is taken over.
+        """
+        new = 0
+        with self._write() as db:
+            was_empty = db.execute("SELECT NOT EXISTS (SELECT 1 FROM memories)").fetchone()[0]
+            for line in lines:
+                match line.get("type"):
+                    case "store":
+                        if line.get("format") != FORMAT:
+                            raise ValueError(f"format {line.get('format')} is not known here")
+                    case "exchange":
+                        exchange = rows.redacted_exchange(exchange_of(line, self.scope))
+                        rows.put_exchange(db, Graves(db), exchange)
+                    case "memory":
+                        new += self._take_over(db, line)
+                    case "tombstone-key":
+                        key = bytes.fromhex(line["key"])
+                        db.execute("INSERT OR IGNORE INTO tombstone_keys VALUES (?)", (key,))
+                    case "tombstone":
+                        mark = bytes.fromhex(line["mark"])
+                        db.execute("INSERT OR IGNORE INTO tombstones VALUES (?)", (mark,))
+                    case "redactions" if was_empty:
+                        rows.count_redactions(db, {str(line["kind"]): int(line["count"])})
+                    case "redactions":
+                        pass
+                    case other:
+                        raise ValueError(f"a line of type {other!r} is not known here")
+        self.when_added(self)
+        return new
+
+    def _take_over(self, db: sqlite3.Connection, line: Line) -> int:
+        memory = rows.redacted(memory_of(line, self.scope))
+        text, was_cut = Graves(db).without_forgotten(memory.text)
+        known = db.execute(
+            "SELECT 1 FROM memories WHERE id = ? OR (fingerprint = ? AND role = ?)",
+            (memory.id, fingerprint(text), memory.role),
+        ).fetchone()
+        if known or (was_cut and not text.strip()):
+            return 0
+        row = rows.put_memory(db, replace(memory, text=text))
+        db.executemany(
+            "INSERT INTO evidence (memory, exchange, role, passage) VALUES (?, ?, ?, ?)",
+            [(row, e.exchange, e.role, e.passage) for e in memory.evidence],
+        )
+        return 1
+
+    # --- what is derived -------------------------------------------------------------------
+
+    def reindex(self, progress: Progress = _no_progress) -> int:
+        """Make everything derived again: terms, vectors, and the index in memory."""
+        with self._write() as db:
+            texts = db.execute(
+                "SELECT row, speaker, created, text FROM memories ORDER BY row"
+            ).fetchall()
+            total = len(texts) * (2 if self.embedder else 1)
+            db.execute("DELETE FROM terms")
+            db.execute("DELETE FROM vectors")
+            for done, (row, speaker, created, text) in enumerate(texts, start=1):
+                rows.put_terms(db, row, speaker, created, text)
+                progress(done, total)
+        with self._reading:
+            self._forget_index()
+        self.embed_pending(lambda done, _all: progress(len(texts) + done, total))
+        with self._write() as db:
+            db.execute("REINDEX")
+        self._wipe()
+        return len(texts)
+
+    def embed_pending(self, progress: Progress | None = None, limit: int | None = None) -> int:
+        """Make the vectors that are missing; how many were made.
+
+        Raises EmbeddingFailed where the model cannot be used; what was made until then is kept.
+        """
+        if self.embedder is None:
+            return 0
+        total = self._pending() if progress else 0
+        done = 0
+        while limit is None or done < limit:
+            with self._read() as db:
+                waiting = db.execute(
+                    f"SELECT row, text FROM {_WITHOUT_VECTOR} AND row > ? ORDER BY row LIMIT ?",  # noqa: S608
+                    (
+                        self._model(db),
+                        self._embedded_to,
+                        min(16 * EMBEDDED_AT_ONCE, (limit or sys.maxsize) - done),
+                    ),
+                ).fetchall()
+            if not waiting:
+                break
+            self._keep_vectors(self._embedded(self.embedder, waiting))
+            self._embedded_to = waiting[-1][0]
+            done += len(waiting)
+            if progress:
+                progress(done, max(total, done))
+        return done
+
+    def _pending(self) -> int:
+        with self._read() as db:
+            [count] = db.execute(
+                f"SELECT count(*) FROM {_WITHOUT_VECTOR}",  # noqa: S608 - a constant
+                (self._model(db),),
+            ).fetchone()
+        return int(count)
+
+    def _keep_vectors(self, made: Made) -> None:
+        assert self.embedder is not None
+        with self._write() as db:
+            # Now, and not before: a remote model tells its dimension with its first vectors.
+            db.execute(
+                "INSERT OR IGNORE INTO models (name, dimension) VALUES (?, ?)",
+                (self.embedder.name, self.embedder.dimension),
+            )
+            model = self._model(db)
+            db.executemany(
+                # The memory may be gone, or have another text, by now.
+                "INSERT OR REPLACE INTO vectors SELECT row, ?2, ?3 FROM memories WHERE row = ?1",
+                [(row, model, vector) for row, vector in made],
+            )
+
+    def _embedded(self, embedder: Embedder, texts: Sequence[tuple[int, str]]) -> Made:
+        """The vectors of some memories; texts of like length are embedded together."""
+        by_length = sorted(texts, key=lambda text: len(text[1]))
+        made = []
+        for first in range(0, len(by_length), EMBEDDED_AT_ONCE):
+            part = by_length[first : first + EMBEDDED_AT_ONCE]
+            vectors = quantised(embedder.embed([text for _row, text in part]))
+            made += [(row, v.tobytes()) for (row, _text), v in zip(part, vectors, strict=True)]
+        return made
+
+    def _model(self, db: sqlite3.Connection) -> int | None:
+        """The number under which vectors of the present model are kept, if there are any."""
+        name = self.embedder.name if self.embedder else ""
+        found = db.execute("SELECT number FROM models WHERE name = ?", (name,)).fetchone()
+        return int(found[0]) if found else None
+
+    def index(self, seconds: float) -> Index | None:
+        """The index in memory, as of now; None if reading it takes longer than that."""
+        self._look_for_the_file()
+        if not self._loaded.is_set():
+            self.start_loading()
+            if not self._loaded.wait(seconds):
+                return None
+        with self._read() as db:
+            if self._index is None:
+                self._loaded.clear()  # the next one who asks may have more luck
+                raise MemoryUnavailable(self._not_read)
+            [version] = db.execute("PRAGMA data_version").fetchone()
+            if version != self._seen_version:
+                self._memories.clear()
+                self._follow(db, self._index)
+                self._seen_version = version
+            return self._index
+
+    def start_loading(self) -> None:
+        """Read the index in the background, unless that is under way."""
+        with self._reading:
+            if self._loading is None and not self._loaded.is_set():
+                self._loading = threading.Thread(
+                    target=self._load, name="memory-index", daemon=True
+                )
+                self._loading.start()
+
+    def _load(self) -> None:
+        try:
+            index = Index()
+            stale: Made = []
+            with translated(self.path), contextlib.closing(connect(self.path)) as db, snapshot(db):
+                seq, model = _last_change(db), self._model(db)
+                cursor = db.execute(f"{_JOINED} ORDER BY m.row", (model,))
+                while part := cursor.fetchmany(ROWS_AT_ONCE):
+                    index.append(_with_terms(part, stale, db))
+                index.put_rules(db.execute(_RULES).fetchall())
+            index.settle()
+            index.seq = seq
+            if stale:
+                self._keep_terms(stale)
+            with self._reading:
+                self._index = index
+                self._seen_version = -1
+        except StoreDamaged as damage:
+            self._give_up(damage)
+        except MemoryUnavailable as error:
+            self._not_read = str(error)
+        except Exception as error:
+            self._not_read = f"{self.path} cannot be read: {type(error).__name__}"
+        finally:
+            with self._reading:
+                self._loading = None
+            self._loaded.set()
+
+    def _keep_terms(self, made: Sequence[tuple[int, bytes]]) -> None:
+        with contextlib.suppress(MemoryUnavailable), self._write() as db:
+            db.executemany(
+                "INSERT OR REPLACE INTO terms SELECT row, ?2, ?3 FROM memories WHERE row = ?1",
+                [(row, words.VERSION, terms) for row, terms in made],
+            )
+
+    def _follow(self, db: sqlite3.Connection, index: Index) -> None:
+        """Take over what has changed in the file since the last look."""
+        stale: Made = []
+        with snapshot(db):
+            seq, model = _last_change(db), self._model(db)
+            first = db.execute("SELECT min(seq) FROM journal").fetchone()[0]
+            if seq < index.seq or (first is not None and first > index.seq + 1):
+                self._loaded.clear()  # too much has happened
+                self.start_loading()
+                return
+            changed = [
+                row
+                for [row] in db.execute(
+                    "SELECT DISTINCT memory FROM journal WHERE seq > ? ORDER BY memory",
+                    (index.seq,),
+                )
+            ]
+            for first in range(0, len(changed), 500):
+                part = changed[first : first + 500]
+                marks = ",".join("?" * len(part))
+                found = db.execute(
+                    f"{_JOINED} WHERE m.row IN ({marks}) ORDER BY m.row", (model, *part)
+                ).fetchall()
+                index.take_over(part, _with_terms(found, stale, db))
+                index.put_rules(db.execute(f"{_RULES} WHERE memory IN ({marks})", part).fetchall())
+            index.seq = seq
+
+    # --- files and connections -------------------------------------------------------------
+
+    def _open(self) -> None:
+        with self._writing, self._reading:
+            self.set_aside_to = prepare(self.path, self.scope.project) or self.set_aside_to
+            with translated(self.path):
+                self._close_connections()
+                self._writer, self._reader = connect(self.path), connect(self.path)
+                self._identity = _identity(self.path)
+            self._forget_index()
+
+    def _forget_index(self) -> None:
+        """Everything in memory is to be read anew."""
+        self._index = None
+        self._embedded_to = 0
+        self._loaded.clear()
+        self._loading = None
+
+    @contextlib.contextmanager
+    def _write(self) -> Iterator[sqlite3.Connection]:
+        """A transaction; within one, it is the same."""
+        with self._writing:
+            self._look_for_the_file()
+            assert self._writer is not None
+            if self._writer.in_transaction:
+                yield self._writer
+                return
+            with self._guarded(), transaction(self._writer) as db:
+                yield db
+
+    @contextlib.contextmanager
+    def _read(self) -> Iterator[sqlite3.Connection]:
+        with self._reading:
+            if self._reader is None:
+                raise MemoryUnavailable(f"{self.path} is closed.")
+            with self._guarded():
+                yield self._reader
+
+    @contextlib.contextmanager
+    def _guarded(self) -> Iterator[None]:
+        try:
+            with translated(self.path):
+                yield
+        except StoreDamaged as damage:
+            self._give_up(damage)
+            raise
+
+    def _look_for_the_file(self) -> None:
+        """Somebody may have deleted or replaced the file under us; then a new one begins."""
+        if self._writer is None:
+            raise MemoryUnavailable(f"{self.path} is closed.")
+        if _identity(self.path) != self._identity:
+            with self._writing, self._reading:
+                if _identity(self.path) != self._identity:
+                    logger.warning("memory file gone: %s; a new one begins", self.path)
+                    self._open()
+
+    def _give_up(self, damage: StoreDamaged) -> None:
+        """Set the damaged file aside, and begin a new one."""
+        with self._writing, self._reading:
+            if _identity(self.path) == self._identity:
+                self._close_connections()
+                self.set_aside_to = set_aside(self.path)
+                logger.warning(
+                    "memory set aside: %s Kept as %s; a new one begins.", damage, self.set_aside_to
+                )
+            self._open()
+
+    def _wipe(self) -> None:
+        """Leave nothing of what was deleted in the file, its journal or its backups."""
+        for backup in backups(self.path):
+            with contextlib.suppress(OSError):
+                backup.unlink()
+                logger.info("memory backup deleted: %s held what was to be forgotten", backup)
+        with self._writing:
+            assert self._writer is not None
+            try:
+                # Whatever happens here, the deleted bytes are already overwritten with zeros.
+                self._writer.execute("VACUUM")
+                self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            except sqlite3.Error as error:
+                logger.info("memory not compacted now: %s: %s", self.path, error)
+
+    def _close_connections(self) -> None:
+        for db in (self._writer, self._reader):
+            if db is not None:
+                with contextlib.suppress(sqlite3.Error):
+                    db.close()
+        self._writer = self._reader = None
+
+    def close(self) -> None:
+        """Let go of files and threads."""
+        if loading := self._loading:
+            loading.join()
+        with self._writing, self._reading:
+            self._close_connections()
+            self._index = None
+
+
+# What may hold a secret: the table, what names a row, and its columns.
+_REDACTED: Final = (
+    ("exchanges", "id", ("question", "answer")),
+    ("evidence", "rowid", ("passage",)),
+    ("rules", "rowid", ("text",)),
+    ("memories", "row", ("text",)),
+)
+
+
+def _in_time(asked: Future[Vector] | None, end: float) -> Vector | None:
+    """The question's vector, if it is there before the time is up."""
+    if asked is None:
+        return None
+    # What is left is for the search itself.
+    try:
+        return asked.result(max(0.0, end - time.monotonic() - SECONDS_FOR_A_SEARCH))
+    except (TimeoutError, MemoryUnavailable, CancelledError):
+        return None
+
+
+def _with_terms(part: Sequence[Indexed], stale: Made, db: sqlite3.Connection) -> Sequence[Indexed]:
+    """The same, with the terms made anew where they are missing or of other rules."""
+    return [
+        indexed if indexed[8] == words.VERSION else _made_anew(indexed, stale, db)
+        for indexed in part
+    ]
+
+
+def _made_anew(indexed: Indexed, stale: Made, db: sqlite3.Connection) -> Indexed:
+    row = indexed[0]
+    [speaker, created, text] = db.execute(
+        "SELECT speaker, created, text FROM memories WHERE row = ?", (row,)
+    ).fetchone()
+    terms = rows.terms_of(speaker, created, text)
+    stale.append((row, terms))
+    return (*indexed[:8], words.VERSION, terms, indexed[10])
+
+
+def _prune_journal(db: sqlite3.Connection) -> None:
+    """Let the journal be of bounded length; who is further behind reads everything anew."""
+    [first, last] = db.execute("SELECT min(seq), max(seq) FROM journal").fetchone()
+    if first is not None and last - first > 2 * JOURNAL_KEPT:
+        db.execute("DELETE FROM journal WHERE seq <= ?", (last - JOURNAL_KEPT,))
+
+
+def _last_change(db: sqlite3.Connection) -> int:
+    [last] = db.execute("SELECT max(seq) FROM journal").fetchone()
+    return int(last or 0)
+
+
+def _count(db: sqlite3.Connection, what: str) -> int:
+    return int(db.execute(f"SELECT count(*) FROM {what}").fetchone()[0])  # noqa: S608 - ours
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Another one lies here, or none, as soon as this differs."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
