@@ -20,6 +20,7 @@ from recall.sentences import plain
 logger = logging.getLogger("memory_proxy")
 
 DEADLINE: Final = 0.15  # seconds
+LONGEST: Final = 3_600.0  # no clock waits for ever
 BUDGET: Final = 1_500  # tokens
 CONSIDERED: Final = 28
 MOST: Final = 20  # memories; more would bury what helps
@@ -55,6 +56,7 @@ class Recall:
         computed makes the next time quick.
         """
         began = time.monotonic()
+        deadline = min(deadline, LONGEST)
         try:
             work = asyncio.get_running_loop().run_in_executor(
                 self._pool, self.recall_now, question, scope, deadline, budget
@@ -62,6 +64,11 @@ class Recall:
             return await asyncio.wait_for(asyncio.shield(work), deadline)
         except TimeoutError:
             return Recollection(seconds=time.monotonic() - began, why="nothing found in time")
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            return Recollection(seconds=time.monotonic() - began, why="the memory is closed")
         except RuntimeError:  # the pool is closed
             return Recollection(seconds=time.monotonic() - began, why="the memory is closed")
 
@@ -70,6 +77,7 @@ class Recall:
     ) -> Recollection:
         """The same on the calling thread, for who has no event loop."""
         began = time.monotonic()
+        deadline = min(deadline, LONGEST)
         try:
             found = self._recall(question, scope, began + deadline - SPARED, budget)
         except MemoryUnavailable as error:
@@ -85,23 +93,29 @@ class Recall:
             return Recollection(why="an empty question")
         hits: list[Hit] = []
         hows: list[str] = []
+        failures: list[str] = []
         for each in dict.fromkeys((scope, USER)):
             if not self._stores.exists(each):
                 continue
-            with self._stores.open(each, seconds=max(0.0, end - time.monotonic())) as store:
-                found = store.search(
-                    question,
-                    limit=CONSIDERED,
-                    seconds=max(0.0, end - time.monotonic()),
-                    relevant_only=True,
-                )
+            left = max(0.0, end - time.monotonic())
+            try:
+                with self._stores.open(each, seconds=left) as store:
+                    left = max(0.0, end - time.monotonic())
+                    found = store.search(
+                        question, limit=CONSIDERED, seconds=left, relevant_only=True
+                    )
+            except MemoryUnavailable as error:
+                # What one file cannot give, the other still may.
+                self._warn(error)
+                failures.append("the memory cannot be used now")
+                continue
             hits += found.hits
-            hows.append(found.how)
-        if not hows:
-            return Recollection(why="nothing is remembered yet")
+            (failures if found.failure else hows).append(found.failure or found.how)
         chosen = choose(hits, budget)
+        if not chosen.memories and hows:
+            return Recollection(why=f"nothing relevant, by {hows[0]}")
         if not chosen.memories:
-            return Recollection(why=f"nothing relevant ({hows[0]})")
+            return Recollection(why=failures[0] if failures else "nothing is remembered yet")
         self._note_use(chosen.memories)
         count = len(chosen.memories)
         return Recollection(
@@ -156,9 +170,8 @@ def choose(hits: Sequence[Hit], budget: int) -> Choice:
     """Of what was found, the relevant, each once, the newest version, up to so many tokens."""
     chosen: list[_Shown] = []
     spent = missed = 0
-    found = {hit.memory.id for hit in hits if hit.relevant}
     for hit in sorted(hits, key=lambda hit: -hit.score):
-        if not hit.relevant or hit.memory.successor in found:
+        if not hit.relevant or hit.memory.successor is not None:
             continue
         shown = _shown(hit.memory)
         if not shown.said or _is_known(shown.said, chosen):

@@ -26,8 +26,11 @@ BY_SIGNS: Final = 300
 WITH_NEIGHBOURS: Final = 120
 # The threshold looks at so many of the best: with 10 it loses 5 % of what helps.
 JUDGED: Final = 50
+# Who spells out an identifier that few memories hold wants these, whatever else is in the prompt.
+SPELLED_OUT: Final = 0.5
 MOST_SOUGHT: Final = 40
 ANSWERS_KEPT: Final = 256
+LONGEST_CHAIN: Final = 64  # of rules that replaced each other; it might be a ring
 # How far a superseded memory comes behind the one that stands in its place.
 BEHIND: Final = 1e-3
 
@@ -83,7 +86,7 @@ class Index:
     # --- keeping up ------------------------------------------------------------------------
 
     def append(self, rows: Sequence[Indexed]) -> None:
-        """Take in more memories; their rows are greater than all before."""
+        """Take in more memories; their rows are greater than all before. `settle` completes it."""
         with self._lock:
             self._append(rows)
 
@@ -109,8 +112,7 @@ class Index:
         about["alive"] = True
         self.words.add(first, columns[9])
         self._put_vectors(first, columns[10])
-        for slot in range(first, self.slots):
-            self._link(slot)
+        about["before"] = about["after"] = -1
 
     def _put_vectors(self, first: int, blobs: Sequence[bytes | None]) -> None:
         if self.vectors is None:
@@ -129,7 +131,6 @@ class Index:
     def _link(self, slot: int) -> None:
         """Put a memory into its place between what was said before and after it."""
         about = self._about
-        about["before"][slot] = about["after"][slot] = -1
         session = int(about["session"][slot])
         if not session:
             return
@@ -159,7 +160,10 @@ class Index:
                 elif slot >= 0:
                     self._remove(slot)
                 self._rules.pop(row, None)
+            first = self.slots
             self._append([row for row in rows if row[0] > last])
+            for slot in range(first, self.slots):
+                self._link(slot)
             # Large merges wait for `settle`: a request may be waiting for this.
             while self.words.is_ragged() and self.words.segments[-2].size < 50_000:
                 self.words.merge_last()
@@ -197,8 +201,16 @@ class Index:
             )
 
     def settle(self) -> None:
-        """Put the index into its best shape; takes a while for a large one."""
+        """After all was appended: link what was said in a session, and merge the postings."""
         with self._lock:
+            about = self._about[: self.slots]
+            order = np.lexsort((about["position"], about["session"]))
+            first, second = order[:-1], order[1:]
+            sessions = about["session"]
+            together = (sessions[first] == sessions[second]) & (sessions[first] > 0)
+            about["after"][first[together]] = second[together]
+            about["before"][second[together]] = first[together]
+            self._last_of_session = dict(zip(sessions[order].tolist(), order.tolist(), strict=True))
             self.words.merge_all()
 
     def _slot_of(self, row: int) -> int:
@@ -250,7 +262,9 @@ class Index:
         pinned.mix_into(scores, slots)
         self._order_versions(about, scores)
         best = _best(scores, max(limit, JUDGED))
-        relevant = self._are_relevant(slots[best[:JUDGED]], question, own, pinned)
+        looked_at = best[:JUDGED]
+        spelled_out = lexical.exact[slots[looked_at]] >= SPELLED_OUT
+        relevant = self._are_relevant(slots[looked_at], question, own, pinned, spelled_out)
         judged = np.zeros(len(best), np.bool_)
         judged[: len(relevant)] = relevant
         best, judged = best[:limit], judged[:limit]
@@ -271,13 +285,18 @@ class Index:
         return self.vectors.centred(vector, ranking.CENTRE)
 
     def _are_relevant(
-        self, slots: Slots, question: str, vector: Vector | None, pinned: Pinned
+        self,
+        slots: Slots,
+        question: str,
+        vector: Vector | None,
+        pinned: Pinned,
+        otherwise: NDArray[np.bool_],
     ) -> NDArray[np.bool_]:
-        """Which of the best are worth showing: they fit, or a rule of theirs applies."""
+        """Which of the best are worth showing: they fit, or something else speaks for them."""
         sought = _sought(question)
-        by_rule = np.isin(slots, pinned.slots)
+        otherwise = otherwise | np.isin(slots, pinned.slots)
         if not sought.words:
-            return by_rule
+            return otherwise
         before, after = self._about["before"], self._about["after"]
         window = [slots]
         for neighbour in (before, after):
@@ -300,7 +319,11 @@ class Index:
                 scope_words=self.words.live_length,
             )
         )
-        return fits | by_rule
+        relevant: NDArray[np.bool_] = fits | otherwise
+        superseded = np.flatnonzero(relevant & (self._about["successor"][slots] > 0))
+        if len(superseded):
+            relevant |= np.isin(slots, [self._newest(slot) for slot in slots[superseded].tolist()])
+        return relevant
 
     def _lexical(self, asked: Mapping[int, float]) -> Lexical:
         terms = np.fromiter(asked.keys(), np.uint32, len(asked))
@@ -327,6 +350,8 @@ class Index:
             every = np.flatnonzero(alive)
             return every, None if vector is None else self._cosines(vector, every)
         slots: Slots = lexical.slots
+        if self.words.live < self.slots:
+            slots = slots[alive[slots]]
         if len(slots) > BY_WORDS:
             slots = slots[_best(lexical.scores[slots], BY_WORDS)]
         chosen = np.zeros(self.slots, np.bool_)
@@ -338,7 +363,9 @@ class Index:
             slots = np.flatnonzero(chosen)
             cosines[slots] = self._cosines(vector, slots)
             words_of = lexical.scores[slots]
-            rough = words_of / max(float(words_of.max()), 1e-9) + np.nan_to_num(cosines[slots])
+            rough = words_of / max(float(words_of.max(initial=0.0)), 1e-9) + np.nan_to_num(
+                cosines[slots]
+            )
         best = slots[_best(rough, WITH_NEIGHBOURS)]
         for neighbour in (self._about["before"], self._about["after"]):
             beside = neighbour[best]
@@ -346,6 +373,9 @@ class Index:
             chosen[beside] = True
             beyond = neighbour[beside]
             chosen[beyond[beyond >= 0]] = True
+        # What stands in the place of something found has to be there to come before it.
+        newer = self._about["successor"][best]
+        chosen[[self._newest(slot) for slot in best[newer > 0].tolist()]] = True
         chosen[pinned] = True
         chosen &= alive
         everything = np.flatnonzero(chosen)
@@ -354,6 +384,15 @@ class Index:
         added = everything[np.isnan(cosines[everything])]
         cosines[added] = self._cosines(vector, added)
         return everything, cosines[everything]
+
+    def _newest(self, slot: int) -> int:
+        """What stands in the place of this memory now; itself, if nothing does."""
+        for _ in range(LONGEST_CHAIN):
+            newer = self._slot_of(int(self._about["successor"][slot]))
+            if newer < 0:
+                break
+            slot = newer
+        return slot
 
     def _is_named(self, question: str) -> NDArray[np.bool_]:
         """By the number of a speaker: whether the question names them."""
@@ -364,10 +403,26 @@ class Index:
 
     def _order_versions(self, about: NDArray[Any], scores: NDArray[np.float64]) -> None:
         """Let what was superseded come behind what stands in its place."""
-        for place in np.flatnonzero(about["successor"]):
-            newer = np.flatnonzero(about["row"] == about["successor"][place])
-            if len(newer):
-                scores[place] = min(scores[place], scores[newer[0]] - BEHIND)
+        superseded = np.flatnonzero(about["successor"])
+        if not len(superseded):
+            return
+        place_of = {row: place for place, row in enumerate(about["row"].tolist())}
+        newer = {
+            place: place_of.get(int(about["successor"][place])) for place in superseded.tolist()
+        }
+
+        def age(place: int) -> int:
+            """How many stand between this one and the one that holds now."""
+            for steps in range(LONGEST_CHAIN):
+                following = newer.get(place)
+                if following is None:
+                    return steps
+                place = following
+            return LONGEST_CHAIN
+
+        for place in sorted(newer, key=age):
+            if (following := newer[place]) is not None:
+                scores[place] = min(scores[place], scores[following] - BEHIND)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """Exchanges and memories as the JSON values of an export, and back."""
 
-import math
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -8,6 +7,9 @@ from recall.records import Directive, Evidence, Exchange, Force, Kind, Memory, R
 from recall.sentences import storable
 
 FORMAT: Final = 1
+
+# Whole numbers beyond it are none in many a program that reads JSON.
+LARGEST: Final = 2**53
 
 type Line = dict[str, Any]
 
@@ -129,6 +131,20 @@ def exchange_of(line: Line, scope: Scope) -> Exchange:
     )
 
 
+def mark_of(line: Line, name: str) -> bytes:
+    """Bytes, written as hexadecimal digits."""
+    try:
+        return bytes.fromhex(_Taker(line).text(name))
+    except ValueError:
+        raise ValueError(f"{name} should be hexadecimal digits") from None
+
+
+def count_of(line: Line) -> tuple[str, int]:
+    """A kind of secret, and how often it was found."""
+    take = _Taker(line)
+    return take.text("kind"), take.whole("count", 0)
+
+
 def _force(name: str) -> Force:
     try:
         return Force[name.upper()]
@@ -162,8 +178,8 @@ class _Taker:
             return None
         if not isinstance(value, int | float) or isinstance(value, bool):
             raise ValueError(f"{name} should be a number")
-        if not math.isfinite(value):
-            raise ValueError(f"{name} should be a number that has an end")
+        if not abs(value) <= LARGEST:  # or Infinity, or NaN, which compares with nothing
+            raise ValueError(f"{name} should be a smaller number")
         return float(value)
 
     def truth(self, name: str) -> bool:

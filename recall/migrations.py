@@ -53,7 +53,11 @@ CREATE TABLE memories (
 
 CREATE INDEX memories_by_fingerprint ON memories (fingerprint);
 
+CREATE INDEX memories_by_time ON memories (learned);
+
 CREATE INDEX memories_by_session ON memories (session, position) WHERE session != '';
+
+CREATE INDEX memories_by_successor ON memories (successor) WHERE successor IS NOT NULL;
 
 CREATE TABLE rules (
     memory INTEGER NOT NULL REFERENCES memories (row) ON DELETE CASCADE ON UPDATE CASCADE,

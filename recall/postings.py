@@ -113,6 +113,8 @@ class Postings:
         self.live += len(blobs)
         self.live_length += float(lengths.sum())
         high = kept & np.uint64(0xFFFFFFFF00000000)
+        if not len(kept):
+            return  # they hold no word
         self.segments.append(Segment.of(high | (slots << np.uint64(8)) | counts))
 
     def remove(self, slot: int) -> None:
@@ -150,10 +152,9 @@ class Postings:
     ) -> Lexical:
         """BM25 of the memories; each term with its weight, which is more for a rarer one."""
         taken, common, read = [], [], 0
-        for place in np.argsort(-weights, kind="stable")[:TERMS_READ].tolist():
+        order = np.argsort(-weights, kind="stable")
+        for place in order[found.holders[order] > 0][:TERMS_READ].tolist():
             holders = int(found.holders[place])
-            if not holders:
-                continue
             if read and read + holders > POSTINGS_READ:
                 common.append(place)
             else:

@@ -138,7 +138,8 @@ class Findings:
     """What a search found, best first."""
 
     hits: tuple[Hit, ...] = ()
-    how: str = ""  # "words and vectors", "words only", or why nothing could be searched
+    how: str = ""  # "words and vectors" or "words only"
+    failure: str = ""  # why nothing could be searched
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

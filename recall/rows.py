@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from recall import rules, words
 from recall.graves import Graves
+from recall.lines import LARGEST
 from recall.postings import pack_terms
 from recall.records import Directive, Draft, Evidence, Exchange, Force, Kind, Memory, Role, Scope
 from recall.redact import redact
@@ -37,8 +38,8 @@ def memory_from(
     return Memory(
         id=row[1],
         text=row[2],
-        kind=Kind(row[3]),
-        role=Role(row[4]),
+        kind=_member(Kind, row[3], Kind.PASSAGE),
+        role=_member(Role, row[4], Role.USER),
         scope=scope,
         speaker=row[5],
         session=row[6],
@@ -54,12 +55,22 @@ def memory_from(
     )
 
 
+def _member[T](of: Callable[[Any], T], value: Any, otherwise: T) -> T:
+    """A bad byte in a name costs the name, not the memory."""
+    try:
+        return of(value)
+    except ValueError:
+        return otherwise
+
+
 def evidence_of(db: sqlite3.Connection, row: int) -> tuple[Evidence, ...]:
     """Where a memory comes from, the first time first."""
     found = db.execute(
         "SELECT role, passage, exchange FROM evidence WHERE memory = ? ORDER BY rowid", (row,)
     )
-    return tuple(Evidence(Role(role), passage, name) for role, passage, name in found)
+    return tuple(
+        Evidence(_member(Role, role, Role.USER), passage, name) for role, passage, name in found
+    )
 
 
 def rules_of(db: sqlite3.Connection, row: int) -> tuple[Directive, ...]:
@@ -70,7 +81,9 @@ def rules_of(db: sqlite3.Connection, row: int) -> tuple[Directive, ...]:
 
 def _directive(rule: tuple[Any, ...]) -> Directive:
     text, key, subjects, strength, forbids, force = rule
-    return Directive(text, key, subjects, strength, bool(forbids), Force(force))
+    return Directive(
+        text, key, subjects, strength, bool(forbids), _member(Force, force, Force.HOLDS)
+    )
 
 
 def exchange_from(row: tuple[Any, ...], scope: Scope) -> Exchange:
@@ -87,13 +100,17 @@ def exchange_from(row: tuple[Any, ...], scope: Scope) -> Exchange:
         answer=row[7],
         started=row[8],
         ended=row[9],
-        usage=MappingProxyType(json.loads(row[10])),
-        outcome=row[11],
+        usage=MappingProxyType(_member(json.loads, row[10], {})),
+        outcome=row[11] if row[11] in ("complete", "aborted", "failed") else "complete",
     )
 
 
 def put_exchange(db: sqlite3.Connection, graves: Graves, exchange: Exchange) -> None:
     """Store what was said, without what is to stay forgotten; the same exchange again is one."""
+    question, some_cut = graves.without_forgotten(storable(exchange.question))
+    answer, more_cut = graves.without_forgotten(storable(exchange.answer))
+    if (some_cut or more_cut) and not question.strip() and not answer.strip():
+        return
     db.execute(
         f"INSERT INTO exchanges ({EXCHANGE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
         " ON CONFLICT (id) DO UPDATE SET answer = excluded.answer, ended = excluded.ended,"
@@ -105,10 +122,10 @@ def put_exchange(db: sqlite3.Connection, graves: Graves, exchange: Exchange) -> 
             storable(exchange.session),
             storable(exchange.turn),
             storable(exchange.model),
-            graves.without_forgotten(storable(exchange.question))[0],
-            graves.without_forgotten(storable(exchange.answer))[0],
-            exchange.started,
-            exchange.ended,
+            question,
+            answer,
+            finite(exchange.started) or 0.0,
+            finite(exchange.ended) or 0.0,
             json.dumps(dict(exchange.usage)),
             exchange.outcome,
         ),
@@ -129,9 +146,9 @@ def put_memory(db: sqlite3.Connection, memory: Memory) -> int:
             memory.speaker,
             memory.session,
             memory.position,
-            memory.created,
+            finite(memory.created),
             memory.learned,
-            memory.last_used,
+            finite(memory.last_used),
             memory.times_used,
             memory.times_said,
             memory.successor,
@@ -142,6 +159,11 @@ def put_memory(db: sqlite3.Connection, memory: Memory) -> int:
     put_terms(db, row, memory.speaker, memory.created, memory.text)
     put_rules(db, row, memory.rules)
     return row
+
+
+def finite(seconds: float | None) -> float | None:
+    """A time that a calendar may have; what is none is unknown."""
+    return seconds if seconds is not None and abs(seconds) <= LARGEST else None
 
 
 def put_rules(db: sqlite3.Connection, row: int, stated: Iterable[Directive]) -> None:
@@ -174,21 +196,26 @@ def terms_of(speaker: str, created: float | None, text: str) -> bytes:
     return pack_terms(words.index_terms(words.document_text(speaker, day, text)))
 
 
-def put_evidence(db: sqlite3.Connection, graves: Graves, row: int, draft: Draft) -> None:
+def put_evidence(
+    db: sqlite3.Connection, graves: Graves, row: int, evidence: Iterable[Evidence]
+) -> None:
     """Keep where a memory comes from, once for each exchange."""
-    for evidence in draft.evidence:
-        passage, _was_cut = graves.without_forgotten(storable(evidence.passage))
+    for given in evidence:
+        passage, was_cut = graves.without_forgotten(storable(given.passage))
+        if was_cut and not passage.strip():
+            continue
+        exchange = None if given.exchange is None else storable(given.exchange)
         db.execute(
             "INSERT INTO evidence (memory, exchange, role, passage) SELECT ?1, ?2, ?3, ?4"
             " WHERE NOT EXISTS (SELECT 1 FROM evidence WHERE memory = ?1 AND exchange IS ?2"
             " AND passage = ?4)",
-            (row, evidence.exchange, evidence.role, passage),
+            (row, exchange, given.role, passage),
         )
 
 
 def said_again(db: sqlite3.Connection, row: int, kind: Kind, draft: Draft) -> None:
     """Count that a known memory was said once more, and let it rise to a weightier kind."""
-    exchanges = {e.exchange for e in draft.evidence if e.exchange is not None}
+    exchanges = {storable(e.exchange) for e in draft.evidence if e.exchange is not None}
     seen = {
         name
         for name in exchanges
@@ -262,6 +289,7 @@ def next_position(db: sqlite3.Connection, session: str) -> int:
 
 def row_of(db: sqlite3.Connection, memory_id: str) -> int | None:
     """The row of the memory with this id, or of the only one whose id begins so."""
+    memory_id = storable(memory_id)
     if found := db.execute("SELECT row FROM memories WHERE id = ?", (memory_id,)).fetchone():
         return int(found[0])
     if not memory_id:
@@ -269,7 +297,7 @@ def row_of(db: sqlite3.Connection, memory_id: str) -> int | None:
     # Compared as a range, so that the index on ids serves and no letter is a wildcard.
     rows = db.execute(
         "SELECT row FROM memories WHERE id >= ?1 AND id < ?1 || char(1114111) LIMIT 2",
-        (storable(memory_id),),
+        (memory_id,),
     ).fetchall()
     return int(rows[0][0]) if len(rows) == 1 else None
 
@@ -280,6 +308,12 @@ def bury(db: sqlite3.Connection, graves: Graves, row: int) -> None:
     evidence = evidence_of(db, row)
     for said in {text, *(e.passage for e in evidence)}:
         graves.bury(said)
+    # What it had replaced stays replaced: the user did not ask for that back.
+    db.execute(
+        "UPDATE memories SET successor = NULL"
+        " WHERE successor = (SELECT id FROM memories WHERE row = ?)",
+        (row,),
+    )
     db.execute("DELETE FROM memories WHERE row = ?", (row,))
     for name in {e.exchange for e in evidence if e.exchange is not None}:
         _cut_exchange(db, graves, name)
@@ -328,6 +362,12 @@ def move(db: sqlite3.Connection, row: int, text: str) -> int:
         (new, text, fingerprint(text), row),
     ).fetchone()
     put_terms(db, new, speaker, created, text)
+    # Indexes know a successor by its row.
+    db.execute(
+        "UPDATE memories SET successor = successor"
+        " WHERE successor = (SELECT id FROM memories WHERE row = ?)",
+        (new,),
+    )
     return int(new)
 
 

@@ -427,6 +427,16 @@ def _sentences(text: str) -> Iterator[str]:
             yield said
 
 
+# "… when I ask about wills" holds for talk of wills, which only their words can tell; not for
+# whatever work is asked for next.
+_TALKED_OF = re.compile(
+    r"\b(?:when(?:ever)?|if|once|every time|each time|any time|for|in) "
+    r"(?:(?:i|we|you|someone|somebody|anyone|people) (?:\w+ly )?"
+    r"(?:asks?|talk|discuss|inquire|mention|bring up|want to (?:know|talk)|need to know|request)"
+    r"|(?:asked|asking|talking|discussing|questions?|discussions?|conversations?) (?:about|on|of))\b"
+)
+
+
 def _subjects_in(text: str) -> Subject:
     """The subjects whose words occur."""
     return reduce(
@@ -467,6 +477,9 @@ def _parts(sentence: str) -> Iterator[tuple[Subject, tuple[str, ...], str]]:
 
 def _rules_in(sentence: str, before: Subject) -> Iterator[tuple[Subject, str]]:
     """The subjects and the key of every rule that a sentence lays down."""
+    if _TALKED_OF.search(sentence):
+        yield S.OTHER, "other"
+        return
     reason = _REASON.search(sentence)
     core = sentence[: reason.start()] if reason and reason.start() > 20 else sentence
     parts = list(_parts(core))

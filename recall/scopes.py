@@ -16,7 +16,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Final
 
-from recall.embedding import Embedder, EmbeddingFailed, Questions, be_background
+from recall.embedding import Embedder, Questions, be_background
 from recall.errors import MemoryUnavailable
 from recall.records import USER, Scope
 from recall.sqlite_file import connect, translated
@@ -150,14 +150,15 @@ class _Tender(threading.Thread):
         super().__init__(name="memory-vectors", daemon=True)
         self._waiting: set[SqliteStore] = set()
         self._something = threading.Condition()
-        self._ends = False
+        self._has_begun = self._ends = False
 
     def wake(self, store: SqliteStore) -> None:
         """There may be something to do for this store."""
         with self._something:
             if self._ends:
                 return
-            if not self.is_alive():
+            if not self._has_begun:
+                self._has_begun = True
                 self.start()
             self._waiting.add(store)
             self._something.notify()
@@ -174,8 +175,9 @@ class _Tender(threading.Thread):
             try:
                 if store.embed_pending(limit=EMBEDDED_IN_A_ROW) == EMBEDDED_IN_A_ROW:
                     self.wake(store)
-            except (EmbeddingFailed, MemoryUnavailable) as error:
-                logger.info("memory vectors wait: %s", error)
+            except Exception as error:  # whatever it is, other stores wait as well
+                told = str(error) if isinstance(error, MemoryUnavailable) else type(error).__name__
+                logger.warning("memory vectors wait: %s", told)
                 with self._something:
                     self._something.wait_for(lambda: self._ends, SECONDS_AFTER_A_FAILURE)
                 self.wake(store)

@@ -8,10 +8,17 @@ from collections.abc import Iterator
 from typing import Final
 
 # An end is a mark that something other than a letter or digit follows, so that 1.5 and a.py stay
-# whole; Chinese and Japanese marks need no space behind them.
-_ENDS: Final = re.compile(r"[.!?…]+(?=[\s\"'”’)\]]|$)[\"'”’)\]]*|[。！？؟]+|\n+")
+# whole; what closes a quotation or an emphasis belongs to it. Chinese and Japanese marks need no
+# space behind them.
+_ENDS: Final = re.compile(r"[.!?…]+[\"'”’»)\]*_`~\ufe0f]*(?=[\s<]|$)|[。！？؟]+[”’」』）*_`]*|\n+")
+# A sentence may be wrapped: so many lines are looked at together.
+_LINES: Final = 4
 _SPACE: Final = re.compile(r"[\s\u200b-\u200f\u2060\ufeff]+")
-_EDGES: Final = " \t\r\n\"'“”‘’«»()[]{}<>*_`~#>|-–—•.,;:!?…。！？؟、"
+# What begins an item of a list, a heading or a quotation is no part of what it says; but C# and x_
+# end as they do for a reason.
+_MARKER: Final = re.compile(r"(?:(?:[-*•–—>#]+|\d{1,3}[.)])\s+)+")
+_AROUND: Final = " \"'“”‘’«»()[]{}.,;:!?…。！？؟、"
+_EMPHASIS: Final = ("**", "__", "*", "_", "`")
 
 
 def spans(text: str) -> Iterator[tuple[int, int]]:
@@ -24,10 +31,28 @@ def spans(text: str) -> Iterator[tuple[int, int]]:
         yield start, len(text)
 
 
+def candidates(text: str) -> Iterator[tuple[int, int]]:
+    """Where sentences may lie: the spans, and for hard-wrapped ones some lines together."""
+    parts = list(spans(text))
+    for first, (start, _end) in enumerate(parts):
+        for last in range(first, min(first + _LINES, len(parts))):
+            end = parts[last][1]
+            yield start, end
+            if text[end - 1] != "\n" or text[end - 2 : end] == "\n\n":
+                break
+
+
 def plain(text: str) -> str:
-    """The sentence without what makes no other sentence of it: case, spaces, marks at the ends."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return _SPACE.sub(" ", folded).strip(_EDGES)
+    """The sentence without what makes no other sentence of it: case, spaces, marks around it."""
+    folded = _SPACE.sub(" ", unicodedata.normalize("NFKC", text).casefold()).strip()
+    said = folded
+    if marker := _MARKER.match(said):
+        said = said[marker.end() :]
+    said = said.strip(_AROUND)
+    for mark in _EMPHASIS:
+        if len(said) > 2 * len(mark) and said.startswith(mark) and said.endswith(mark):
+            said = said[len(mark) : -len(mark)].strip(_AROUND)
+    return said or folded
 
 
 def storable(text: str) -> str:

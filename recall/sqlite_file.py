@@ -26,8 +26,12 @@ CHECKED_WHOLE: Final = 16 * 2**20
 _COMPANIONS: Final = ("-wal", "-shm")
 
 
-def connect(path: Path) -> sqlite3.Connection:
-    """A connection with what every one of ours needs; transactions are begun and ended by hand."""
+def connect(path: Path, *, strict: bool = False) -> sqlite3.Connection:
+    """A connection with what every one of ours needs; transactions are begun and ended by hand.
+
+    A text with a bad byte in it is read as far as it goes; where all texts are read, checking each
+    by a function of ours would take too long, and a strict one raises instead.
+    """
     # The file exists already, mode 0600; SQLite gives its companions the same mode.
     db = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode=rw",
@@ -37,6 +41,8 @@ def connect(path: Path) -> sqlite3.Connection:
         check_same_thread=False,
         cached_statements=64,
     )
+    if not strict:
+        db.text_factory = _readable
     try:
         db.execute("PRAGMA foreign_keys = ON")
         db.execute("PRAGMA synchronous = FULL")  # what was acknowledged survives a power cut
@@ -47,6 +53,10 @@ def connect(path: Path) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def _readable(text: bytes) -> str:
+    return text.decode("utf-8", "replace")
 
 
 @contextlib.contextmanager
@@ -60,6 +70,9 @@ def translated(path: Path) -> Iterator[None]:
         raise MemoryUnavailable(f"{path} cannot be used now: {error}") from error
     except sqlite3.Error as error:
         raise MemoryUnavailable(f"{path} cannot be used now: {error}") from error
+    except UnicodeDecodeError as error:
+        # SQLite quotes what it found in the file, and Python cannot read the quotation.
+        raise StoreDamaged(f"{path} is damaged: bad bytes where its tables are named") from error
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise MemoryUnavailable(f"{path} cannot be used now: {reason}") from error
@@ -115,18 +128,11 @@ def prepare(path: Path, scope: str | None = None) -> Path | None:
 def _prepare(path: Path, scope: str | None) -> Path | None:
     aside = None
     try:
-        _open_and_upgrade(path, scope)
+        with translated(path):
+            _open_and_upgrade(path, scope)
     except StoreDamaged as damage:
         aside = set_aside(path)
         logger.warning("memory set aside: %s Kept as %s; a new one begins.", damage, aside)
-        _open_and_upgrade(path, scope)
-    except sqlite3.DatabaseError as error:
-        if not is_damage(error):
-            raise
-        aside = set_aside(path)
-        logger.warning(
-            "memory set aside: %s: %s. Kept as %s; a new one begins.", path, error, aside
-        )
         _open_and_upgrade(path, scope)
     return aside
 
@@ -146,9 +152,10 @@ def _open_and_upgrade(path: Path, scope: str | None) -> None:
                 raise StoreDamaged(f"{path} is damaged: {verdict}.")
         if version < migrations.VERSION:
             upgrade(path, db)
-        if not version:
+        # Looked at each time: whoever made the file may have been killed before it got here.
+        if not db.execute("SELECT 1 FROM meta WHERE name = 'scope'").fetchone():
             label = scope.encode("utf-8", "surrogatepass") if scope is not None else None
-            db.execute("INSERT INTO meta VALUES ('scope', ?)", (label,))
+            db.execute("INSERT OR IGNORE INTO meta VALUES ('scope', ?)", (label,))
 
 
 def _version(path: Path, db: sqlite3.Connection) -> int:

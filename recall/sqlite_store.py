@@ -20,11 +20,20 @@ from types import MappingProxyType
 from typing import Final
 
 from recall import migrations, rows, words
-from recall.embedding import Embedder, Questions
+from recall.embedding import Embedder, EmbeddingFailed, Questions
 from recall.errors import MemoryUnavailable, StoreDamaged
 from recall.graves import Graves
 from recall.index import Index, Indexed, Vector
-from recall.lines import FORMAT, Line, exchange_line, exchange_of, memory_line, memory_of
+from recall.lines import (
+    FORMAT,
+    Line,
+    count_of,
+    exchange_line,
+    exchange_of,
+    mark_of,
+    memory_line,
+    memory_of,
+)
 from recall.records import Added, Draft, Exchange, Findings, Hit, Kind, Memory, Scope
 from recall.sentences import fingerprint, storable
 from recall.sqlite_file import (
@@ -58,6 +67,8 @@ _JOINED: Final = (
 _WITHOUT_VECTOR: Final = (
     "memories WHERE NOT EXISTS (SELECT 1 FROM vectors WHERE memory = row AND model IS ?)"
 )
+# Exchanges; of some nobody knows when they were.
+_THESE: Final = "(?1 IS NULL OR session = ?1) AND (?2 IS NULL OR started > 0 AND started < ?2)"
 _RULES: Final = "SELECT memory, subjects, strength, force FROM rules"
 
 type Taught = list[list[Added]]
@@ -106,11 +117,8 @@ class SqliteStore:
         self._writer: sqlite3.Connection | None = None
         self._reader: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None
-        self._index: Index | None = None
-        self._loading: threading.Thread | None = None
-        self._loaded = threading.Event()
-        self._seen_version = -1
-        self._not_read = f"{path} has not been read."
+        self._journal: tuple[int, int] | None = None  # the file's own, as long as it lies there
+        self._loading: _Loading | None = None  # and what has been loaded
         self._memories: dict[int, Memory] = {}  # those found lately, as long as nothing changes
         self._embedded_to = 0  # no row up to this one lacks a vector
         self._open()
@@ -143,6 +151,7 @@ class SqliteStore:
         text, was_cut = graves.without_forgotten(storable(draft.text))
         if was_cut and not text.strip():
             return Added("", "forgotten")
+        draft = _without_forgotten_rules(draft, graves)
         known = db.execute(
             "SELECT row, id, kind FROM memories WHERE fingerprint = ? AND role = ?",
             (fingerprint(text), draft.role),
@@ -151,7 +160,9 @@ class SqliteStore:
             row, memory_id, kind = known
             rows.said_again(db, row, kind, draft)
         else:
-            memory_id = draft.id or secrets.token_hex(8)
+            memory_id = storable(draft.id) or secrets.token_hex(8)
+            if db.execute("SELECT 1 FROM memories WHERE id = ?", (memory_id,)).fetchone():
+                raise ValueError(f"the id {memory_id} is that of another memory")
             row = rows.put_memory(
                 db,
                 Memory(
@@ -168,7 +179,7 @@ class SqliteStore:
                     rules=draft.rules,
                 ),
             )
-        rows.put_evidence(db, graves, row, draft)
+        rows.put_evidence(db, graves, row, draft.evidence)
         rows.stand_in(db, row, memory_id, draft.rules)
         return Added(memory_id, "again" if known else "new")
 
@@ -179,7 +190,9 @@ class SqliteStore:
             if row is None:
                 return None
             row = rows.move(db, row, storable(draft.text))
-            db.execute("UPDATE memories SET kind = ? WHERE row = ?", (draft.kind, row))
+            db.execute(
+                "UPDATE memories SET kind = ?, successor = NULL WHERE row = ?", (draft.kind, row)
+            )
             db.execute("DELETE FROM rules WHERE memory = ?", (row,))
             rows.put_rules(db, row, draft.rules)
             [full_id] = db.execute("SELECT id FROM memories WHERE row = ?", (row,)).fetchone()
@@ -189,26 +202,34 @@ class SqliteStore:
 
     def forget(self, memory_ids: Iterable[str]) -> int:
         """Delete memories with their evidence for good; the same words are not learned again."""
-        forgotten = 0
         with self._write() as db:
+            before = _count(db, "memories")
             graves = Graves(db)
             for memory_id in memory_ids:
-                row = rows.row_of(db, memory_id)
-                if row is None:
-                    continue
-                rows.bury(db, graves, row)
-                forgotten += 1
+                # Others that say nothing else go with it, and may be among those still to come.
+                if (row := rows.row_of(db, memory_id)) is not None:
+                    rows.bury(db, graves, row)
+            forgotten = before - _count(db, "memories")
         if forgotten:
             self._wipe()
         return forgotten
 
+    def count_exchanges(self, *, session: str | None = None, before: float | None = None) -> int:
+        """How many exchanges there are, of one session or from before some time, or at all."""
+        with self._read() as db:
+            return _count(db, f"exchanges WHERE {_THESE}", session and storable(session), before)
+
     def forget_exchanges(self, *, session: str | None = None, before: float | None = None) -> int:
-        """Delete what was said, in one session or before some time, or all; how many exchanges."""
+        """Delete what was said, of one session or before some time, or all; how many exchanges."""
         with self._write() as db:
+            # A memory may also come from elsewhere; of these exchanges it shall quote nothing.
+            db.execute(
+                f"DELETE FROM evidence WHERE exchange IN (SELECT id FROM exchanges WHERE {_THESE})",  # noqa: S608 - a constant
+                (session and storable(session), before),
+            )
             gone = db.execute(
-                "DELETE FROM exchanges WHERE (?1 IS NULL OR session = ?1)"
-                " AND (?2 IS NULL OR started < ?2)",
-                (session, before),
+                f"DELETE FROM exchanges WHERE {_THESE}",  # noqa: S608 - a constant
+                (session and storable(session), before),
             ).rowcount
         if gone:
             self._wipe()
@@ -220,7 +241,7 @@ class SqliteStore:
         with self._write() as db:
             db.executemany(
                 "UPDATE memories SET times_used = times_used + 1, last_used = ? WHERE id = ?",
-                [(now, memory_id) for memory_id in memory_ids],
+                [(now, storable(memory_id)) for memory_id in memory_ids],
             )
 
     def count_redactions(self, found: Mapping[str, int]) -> None:
@@ -268,7 +289,7 @@ class SqliteStore:
         asked = self._questions.ask(question) if self._questions else None
         index = self.index(seconds)
         if index is None:
-            return Findings(how="the memory is still being read")
+            return Findings(failure="the memory is still being read")
         found = index.search(question, _in_time(asked, end), limit)
         ranked = [hit for hit in found.ranked if hit[2]] if relevant_only else found.ranked
         return Findings(hits=self._hits(ranked), how=found.how)
@@ -318,8 +339,8 @@ class SqliteStore:
             found = db.execute(
                 f"SELECT {rows.MEMORY} FROM memories"  # noqa: S608 - two fixed words
                 " WHERE (?1 IS NULL OR kind = ?1) AND (?2 IS NULL OR session = ?2)"
-                f" ORDER BY row {order} LIMIT ?3 OFFSET ?4",
-                (kind, session, limit, offset),
+                f" ORDER BY learned {order}, row {order} LIMIT ?3 OFFSET ?4",
+                (kind, session and storable(session), limit, offset),
             ).fetchall()
         return [rows.memory_from(row, self.scope) for row in found]
 
@@ -333,7 +354,7 @@ class SqliteStore:
         with self._read() as db:
             row = db.execute(
                 f"SELECT {rows.EXCHANGE} FROM exchanges WHERE id = ?",  # noqa: S608
-                (exchange_id,),
+                (storable(exchange_id),),
             ).fetchone()
         return rows.exchange_from(row, self.scope) if row else None
 
@@ -355,7 +376,7 @@ class SqliteStore:
                 kinds=dict(db.execute("SELECT kind, count(*) FROM memories GROUP BY kind")),
                 superseded=_count(db, "memories WHERE successor IS NOT NULL"),
                 exchanges=_count(db, "exchanges"),
-                bytes=sum(_size(self.path.with_name(self.path.name + s)) for s in ("", "-wal")),
+                bytes=sum(_size(self._companion(suffix)) for suffix in ("", "-wal")),
                 embedded=embedded,
                 pending=count - embedded.get(name, 0) if name else 0,
                 tombstones=_count(db, "tombstones"),
@@ -369,6 +390,7 @@ class SqliteStore:
 
     def export(self) -> Iterator[Line]:
         """Everything, as JSON values: import_lines of an empty store makes the same one."""
+        self._look_for_the_file()
         with translated(self.path), contextlib.closing(connect(self.path)) as db, snapshot(db):
             yield {"type": "store", "format": FORMAT, "scope": self.scope.project}
             for row in db.execute(f"SELECT {rows.EXCHANGE} FROM exchanges ORDER BY rowid"):  # noqa: S608
@@ -388,49 +410,55 @@ class SqliteStore:
         What is known by its id or by its words is left as it is; what was forgotten here stays
         forgotten. A line that makes no sense raises ValueError, and nothing is taken over.
         """
-        new = 0
         with self._write() as db:
-            was_empty = db.execute("SELECT NOT EXISTS (SELECT 1 FROM memories)").fetchone()[0]
+            is_new = db.execute(
+                "SELECT NOT EXISTS (SELECT 1 FROM memories)"
+                " AND NOT EXISTS (SELECT 1 FROM redactions)"
+            ).fetchone()[0]
+            taken: set[str] = set()
             for line in lines:
-                match line.get("type"):
-                    case "store":
+                match line:
+                    case {"type": "store"}:
                         if line.get("format") != FORMAT:
-                            raise ValueError(f"format {line.get('format')} is not known here")
-                    case "exchange":
+                            raise ValueError(f"format {line.get('format')!r} is not known here")
+                    case {"type": "exchange"}:
                         exchange = rows.redacted_exchange(exchange_of(line, self.scope))
                         rows.put_exchange(db, Graves(db), exchange)
-                    case "memory":
-                        new += self._take_over(db, line)
-                    case "tombstone-key":
-                        key = bytes.fromhex(line["key"])
+                    case {"type": "memory"}:
+                        self._take_over(db, memory_of(line, self.scope), taken)
+                    case {"type": "tombstone-key"}:
+                        key = mark_of(line, "key")
                         db.execute("INSERT OR IGNORE INTO tombstone_keys VALUES (?)", (key,))
-                    case "tombstone":
-                        mark = bytes.fromhex(line["mark"])
+                    case {"type": "tombstone"}:
+                        mark = mark_of(line, "mark")
                         db.execute("INSERT OR IGNORE INTO tombstones VALUES (?)", (mark,))
-                    case "redactions" if was_empty:
-                        rows.count_redactions(db, {str(line["kind"]): int(line["count"])})
-                    case "redactions":
-                        pass
-                    case other:
+                    case {"type": "redactions"}:
+                        kind, count = count_of(line)
+                        if is_new:
+                            rows.count_redactions(db, {kind: count})
+                    case {"type": other}:
                         raise ValueError(f"a line of type {other!r} is not known here")
+                    case _:
+                        raise ValueError("this line has no type")
         self.when_added(self)
-        return new
+        return len(taken)
 
-    def _take_over(self, db: sqlite3.Connection, line: Line) -> int:
-        memory = rows.redacted(memory_of(line, self.scope))
-        text, was_cut = Graves(db).without_forgotten(memory.text)
+    def _take_over(self, db: sqlite3.Connection, memory: Memory, taken: set[str]) -> None:
+        memory, graves = rows.redacted(memory), Graves(db)
+        text, was_cut = graves.without_forgotten(memory.text)
+        if was_cut and not text.strip():
+            return
         known = db.execute(
-            "SELECT 1 FROM memories WHERE id = ? OR (fingerprint = ? AND role = ?)",
+            "SELECT id FROM memories WHERE id = ?1 OR (fingerprint = ?2 AND role = ?3)",
             (memory.id, fingerprint(text), memory.role),
-        ).fetchone()
-        if known or (was_cut and not text.strip()):
-            return 0
-        row = rows.put_memory(db, replace(memory, text=text))
-        db.executemany(
-            "INSERT INTO evidence (memory, exchange, role, passage) VALUES (?, ?, ?, ?)",
-            [(row, e.exchange, e.role, e.passage) for e in memory.evidence],
-        )
-        return 1
+        ).fetchall()
+        # Two memories of one export may say the same by now; they were two there.
+        if any(name == memory.id or name not in taken for [name] in known):
+            return
+        stated = tuple(rule for rule in memory.rules if not graves.holds(rule.text))
+        row = rows.put_memory(db, replace(memory, text=text, rules=stated))
+        rows.put_evidence(db, graves, row, memory.evidence)
+        taken.add(memory.id)
 
     # --- what is derived -------------------------------------------------------------------
 
@@ -475,7 +503,14 @@ class SqliteStore:
                 ).fetchall()
             if not waiting:
                 break
-            self._keep_vectors(self._embedded(self.embedder, waiting))
+            made, failure = _embedded(self.embedder, waiting)
+            if made:
+                self._keep_vectors(made)
+            if failure:
+                raise failure
+            if refused := len(waiting) - len(made):
+                # They are tried again at the next start.
+                logger.warning("memory without vectors: %s of %s refused", refused, len(waiting))
             self._embedded_to = waiting[-1][0]
             done += len(waiting)
             if progress:
@@ -505,16 +540,6 @@ class SqliteStore:
                 [(row, model, vector) for row, vector in made],
             )
 
-    def _embedded(self, embedder: Embedder, texts: Sequence[tuple[int, str]]) -> Made:
-        """The vectors of some memories; texts of like length are embedded together."""
-        by_length = sorted(texts, key=lambda text: len(text[1]))
-        made = []
-        for first in range(0, len(by_length), EMBEDDED_AT_ONCE):
-            part = by_length[first : first + EMBEDDED_AT_ONCE]
-            vectors = quantised(embedder.embed([text for _row, text in part]))
-            made += [(row, v.tobytes()) for (row, _text), v in zip(part, vectors, strict=True)]
-        return made
-
     def _model(self, db: sqlite3.Connection) -> int | None:
         """The number under which vectors of the present model are kept, if there are any."""
         name = self.embedder.name if self.embedder else ""
@@ -523,58 +548,72 @@ class SqliteStore:
 
     def index(self, seconds: float) -> Index | None:
         """The index in memory, as of now; None if reading it takes longer than that."""
-        self._look_for_the_file()
-        if not self._loaded.is_set():
-            self.start_loading()
-            if not self._loaded.wait(seconds):
+        end = time.monotonic() + seconds
+        while True:
+            loading = self.start_loading()
+            if not loading.done.wait(max(0.0, end - time.monotonic())):
                 return None
-        with self._read() as db:
-            if self._index is None:
-                self._loaded.clear()  # the next one who asks may have more luck
-                raise MemoryUnavailable(self._not_read)
-            [version] = db.execute("PRAGMA data_version").fetchone()
-            if version != self._seen_version:
+            with self._read() as db:
+                if loading is not self._loading:
+                    continue  # the file was replaced meanwhile
+                if loading.index is None:
+                    self._loading = None  # the next one who asks may have more luck
+                    raise MemoryUnavailable(loading.failure)
+                [version] = db.execute("PRAGMA data_version").fetchone()
+                if version == loading.version:
+                    return loading.index
                 self._memories.clear()
-                self._follow(db, self._index)
-                self._seen_version = version
-            return self._index
+                if self._follow(db, loading.index):
+                    loading.version = version
+                    return loading.index
+                self._loading = None  # too much has changed: it is read anew
 
-    def start_loading(self) -> None:
-        """Read the index in the background, unless that is under way."""
+    def start_loading(self) -> "_Loading":
+        """Read the index in the background, unless that is done or under way."""
+        self._look_for_the_file()
         with self._reading:
-            if self._loading is None and not self._loaded.is_set():
-                self._loading = threading.Thread(
-                    target=self._load, name="memory-index", daemon=True
-                )
-                self._loading.start()
+            if self._loading is None:
+                self._loading = _Loading()
+                threading.Thread(
+                    target=self._load, args=(self._loading,), name="memory-index", daemon=True
+                ).start()
+            return self._loading
 
-    def _load(self) -> None:
+    def _load(self, loading: "_Loading") -> None:
         try:
-            index = Index()
-            stale: Made = []
-            with translated(self.path), contextlib.closing(connect(self.path)) as db, snapshot(db):
-                seq, model = _last_change(db), self._model(db)
-                cursor = db.execute(f"{_JOINED} ORDER BY m.row", (model,))
-                while part := cursor.fetchmany(ROWS_AT_ONCE):
-                    index.append(_with_terms(part, stale, db))
-                index.put_rules(db.execute(_RULES).fetchall())
+            with translated(self.path):
+                index, stale = self._read_index()
             index.settle()
-            index.seq = seq
-            if stale:
-                self._keep_terms(stale)
-            with self._reading:
-                self._index = index
-                self._seen_version = -1
+            loading.index = index
         except StoreDamaged as damage:
+            loading.failure = str(damage)
             self._give_up(damage)
         except MemoryUnavailable as error:
-            self._not_read = str(error)
+            loading.failure = str(error)
         except Exception as error:
-            self._not_read = f"{self.path} cannot be read: {type(error).__name__}"
+            loading.failure = f"{self.path} cannot be read: {type(error).__name__}"
         finally:
-            with self._reading:
-                self._loading = None
-            self._loaded.set()
+            loading.done.set()
+        if loading.index is not None and stale:
+            self._keep_terms(stale)
+
+    def _read_index(self) -> tuple[Index, Made]:
+        """All that is stored as an index, and the terms that had to be made anew for it."""
+        try:
+            return self._read_index_from(connect(self.path, strict=True))
+        except sqlite3.OperationalError:
+            return self._read_index_from(connect(self.path))
+
+    def _read_index_from(self, connection: sqlite3.Connection) -> tuple[Index, Made]:
+        index = Index()
+        stale: Made = []
+        with contextlib.closing(connection) as db, snapshot(db):
+            index.seq, model = _last_change(db), self._model(db)
+            cursor = db.execute(f"{_JOINED} ORDER BY m.row", (model,))
+            while part := cursor.fetchmany(ROWS_AT_ONCE):
+                index.append(_with_terms(part, stale, db))
+            index.put_rules(db.execute(_RULES).fetchall())
+        return index, stale
 
     def _keep_terms(self, made: Sequence[tuple[int, bytes]]) -> None:
         with contextlib.suppress(MemoryUnavailable), self._write() as db:
@@ -583,16 +622,14 @@ class SqliteStore:
                 [(row, words.VERSION, terms) for row, terms in made],
             )
 
-    def _follow(self, db: sqlite3.Connection, index: Index) -> None:
-        """Take over what has changed in the file since the last look."""
+    def _follow(self, db: sqlite3.Connection, index: Index) -> bool:
+        """Take over what has changed in the file since the last look; False: too much has."""
         stale: Made = []
         with snapshot(db):
             seq, model = _last_change(db), self._model(db)
             first = db.execute("SELECT min(seq) FROM journal").fetchone()[0]
             if seq < index.seq or (first is not None and first > index.seq + 1):
-                self._loaded.clear()  # too much has happened
-                self.start_loading()
-                return
+                return False
             changed = [
                 row
                 for [row] in db.execute(
@@ -609,6 +646,7 @@ class SqliteStore:
                 index.take_over(part, _with_terms(found, stale, db))
                 index.put_rules(db.execute(f"{_RULES} WHERE memory IN ({marks})", part).fetchall())
             index.seq = seq
+        return True
 
     # --- files and connections -------------------------------------------------------------
 
@@ -617,16 +655,20 @@ class SqliteStore:
             self.set_aside_to = prepare(self.path, self.scope.project) or self.set_aside_to
             with translated(self.path):
                 self._close_connections()
-                self._writer, self._reader = connect(self.path), connect(self.path)
-                self._identity = _identity(self.path)
+                self._writer = connect(self.path)
+                try:
+                    self._reader = connect(self.path)
+                except BaseException:
+                    self._close_connections()
+                    raise
+                self._identity, self._journal = _identity(self.path), None
             self._forget_index()
 
     def _forget_index(self) -> None:
         """Everything in memory is to be read anew."""
-        self._index = None
-        self._embedded_to = 0
-        self._loaded.clear()
         self._loading = None
+        self._memories = {}
+        self._embedded_to = 0
 
     @contextlib.contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:
@@ -637,23 +679,23 @@ class SqliteStore:
             if self._writer.in_transaction:
                 yield self._writer
                 return
-            with self._guarded(), transaction(self._writer) as db:
-                yield db
+            try:
+                with translated(self.path), transaction(self._writer) as db:
+                    yield db
+            except StoreDamaged as damage:
+                self._give_up(damage)
+                raise
 
     @contextlib.contextmanager
     def _read(self) -> Iterator[sqlite3.Connection]:
-        with self._reading:
-            if self._reader is None:
-                raise MemoryUnavailable(f"{self.path} is closed.")
-            with self._guarded():
-                yield self._reader
-
-    @contextlib.contextmanager
-    def _guarded(self) -> Iterator[None]:
+        self._look_for_the_file()
         try:
-            with translated(self.path):
-                yield
+            with self._reading, translated(self.path):
+                if self._reader is None:
+                    raise MemoryUnavailable(f"{self.path} is closed.")
+                yield self._reader
         except StoreDamaged as damage:
+            # Without the lock: whoever needs both takes the one for writing first.
             self._give_up(damage)
             raise
 
@@ -661,11 +703,25 @@ class SqliteStore:
         """Somebody may have deleted or replaced the file under us; then a new one begins."""
         if self._writer is None:
             raise MemoryUnavailable(f"{self.path} is closed.")
-        if _identity(self.path) != self._identity:
-            with self._writing, self._reading:
-                if _identity(self.path) != self._identity:
-                    logger.warning("memory file gone: %s; a new one begins", self.path)
-                    self._open()
+        if _identity(self.path) == self._identity:
+            if self._journal is None:
+                self._journal = _identity(self._companion("-wal"))
+            return
+        with self._writing, self._reading:
+            if _identity(self.path) != self._identity:
+                logger.warning(
+                    "memory file gone or replaced: %s; what lies there counts", self.path
+                )
+                self._close_connections()
+                # The old file's journal would be played into the new one.
+                if self._journal and _identity(self._companion("-wal")) == self._journal:
+                    set_aside(self._companion("-wal"))
+                    with contextlib.suppress(FileNotFoundError):
+                        self._companion("-shm").unlink()
+                self._open()
+
+    def _companion(self, suffix: str) -> Path:
+        return self.path.with_name(self.path.name + suffix)
 
     def _give_up(self, damage: StoreDamaged) -> None:
         """Set the damaged file aside, and begin a new one."""
@@ -703,10 +759,20 @@ class SqliteStore:
     def close(self) -> None:
         """Let go of files and threads."""
         if loading := self._loading:
-            loading.join()
+            loading.done.wait()
         with self._writing, self._reading:
             self._close_connections()
-            self._index = None
+            self._loading = None
+
+
+class _Loading:
+    """An index that is being read, or has been."""
+
+    def __init__(self) -> None:
+        self.done = threading.Event()
+        self.index: Index | None = None
+        self.failure = ""
+        self.version = -1  # of the data that is in the index
 
 
 # What may hold a secret: the table, what names a row, and its columns.
@@ -714,8 +780,46 @@ _REDACTED: Final = (
     ("exchanges", "id", ("question", "answer")),
     ("evidence", "rowid", ("passage",)),
     ("rules", "rowid", ("text",)),
-    ("memories", "row", ("text",)),
+    ("memories", "row", ("text", "speaker")),
 )
+
+
+def _without_forgotten_rules(draft: Draft, graves: Graves) -> Draft:
+    kept = tuple(rule for rule in draft.rules if not graves.holds(storable(rule.text)))
+    if len(kept) == len(draft.rules):
+        return draft
+    return replace(draft, rules=kept, kind=draft.kind if kept else Kind.PASSAGE)
+
+
+def _embedded(
+    embedder: Embedder, texts: Sequence[tuple[int, str]]
+) -> tuple[Made, EmbeddingFailed | None]:
+    """The vectors that can be made of some texts, and why no more can now.
+
+    A text that the model refuses, for its length perhaps, is left out; where it refuses all of a
+    batch, it is the model that fails.
+    """
+    made: Made = []
+    # Texts of like length together: a remote model pads them to the longest.
+    by_length = sorted(texts, key=lambda text: len(text[1]))
+    for first in range(0, len(by_length), EMBEDDED_AT_ONCE):
+        part = by_length[first : first + EMBEDDED_AT_ONCE]
+        try:
+            made += _vectors(embedder, part)
+        except EmbeddingFailed as failure:
+            singly: Made = []
+            for one in part:
+                with contextlib.suppress(EmbeddingFailed):
+                    singly += _vectors(embedder, [one])
+            made += singly
+            if not singly and (len(part) > 1 or not made):
+                return made, failure
+    return made, None
+
+
+def _vectors(embedder: Embedder, texts: Sequence[tuple[int, str]]) -> Made:
+    vectors = quantised(embedder.embed([text for _row, text in texts]))
+    return [(row, v.tobytes()) for (row, _text), v in zip(texts, vectors, strict=True)]
 
 
 def _in_time(asked: Future[Vector] | None, end: float) -> Vector | None:
@@ -759,8 +863,8 @@ def _last_change(db: sqlite3.Connection) -> int:
     return int(last or 0)
 
 
-def _count(db: sqlite3.Connection, what: str) -> int:
-    return int(db.execute(f"SELECT count(*) FROM {what}").fetchone()[0])  # noqa: S608 - ours
+def _count(db: sqlite3.Connection, what: str, *values: object) -> int:
+    return int(db.execute(f"SELECT count(*) FROM {what}", values).fetchone()[0])  # noqa: S608
 
 
 def _size(path: Path) -> int:

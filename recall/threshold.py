@@ -52,10 +52,11 @@ _RANKS_ALIKE: Final = 20.0
 
 # What people say to anyone holds nothing to look for: a question of nothing else gets nothing.
 _TO_ANYONE: Final = """
-    ah awesome bit bye carry cheers continue cool describe detail else excellent explain fine get go
-    goes going good goodbye got great haha hello hey hi hiya hmm keep keeps lol lot lots many much
-    nice nope oh ok okay one perfect please pls proceed really repeat right sorry sounds sure tell
-    thank thanks thing things think thx wait well wonderful wow yeah yep yes yup"""
+    ah awesome bit bored boring bye carry cheers congrats congratulations continue cool describe
+    detail else excellent explain fine get go goes going good goodbye got great funny haha hello
+    hey hi hiya hmm interesting joke jokes keep keeps lol lot lots many much nice nope oh ok
+    okay one perfect please pls proceed really repeat right sorry sounds sure tell thank thanks
+    thing things think thx wait welcome well wonderful wow yeah yep yes yup"""
 # These tell how to answer or fit any subject. They count only where nothing else is asked for:
 # 1 % more of the related questions keep what was found.
 _OF_ANYTHING: Final = """
@@ -70,6 +71,7 @@ _OF_ANYTHING: Final = """
 _SMALL_TALK: Final = frozenset(_TO_ANYONE.split())
 _VAGUE: Final = frozenset(_OF_ANYTHING.split())
 
+_MARKS_BETWEEN: Final = 8  # at most, from a word back to the end of the sentence before
 _WORD: Final = re.compile(r"[^\W\d_]+")
 _STARTS_SENTENCE: Final = frozenset(".?!:;\n")
 
@@ -123,7 +125,8 @@ def names_in(question: str) -> frozenset[str]:
     found = set()
     for match in _WORD.finditer(question):
         word = match[0]
-        before = question[: match.start()].rstrip(" \"'“(*-")
+        # A few characters tell: copying all before each word would take quadratic time.
+        before = question[max(0, match.start() - _MARKS_BETWEEN) : match.start()].rstrip(" \"'“(*-")
         is_name = len(word) > 1 and word[0].isupper() and not word.isupper()
         if is_name and before and before[-1] not in _STARTS_SENTENCE:
             found.add(word.casefold())

@@ -13,7 +13,7 @@ from unicodedata import normalize
 
 import Stemmer  # type: ignore[import-not-found]  # a C extension without stubs
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Raised when a text gives other terms than before; stored ones are then made anew."""
 MAX_CHARS: Final = 1 << 20
 """What lies behind the first million characters of a text is not indexed."""
@@ -104,6 +104,7 @@ _REPLY: Final = re.compile(
     re.IGNORECASE,
 )
 
+DIGITS_OF_AN_ID: Final = 6
 IDENTIFIER_WEIGHT: Final = 2.0
 """An identifier that the question spells out outweighs words that merely look like it."""
 PART_WEIGHT: Final = 0.5
@@ -276,7 +277,10 @@ def _spellings(word: str) -> _Spellings:
     if not _INSIDE.search(word):
         return _Spellings(() if folded in _NEVER_SOUGHT else (_stem(folded),))
     if _NUMBER.fullmatch(folded):
-        return _Spellings((folded.replace(",", "").lstrip("0") or "0",))
+        whole = folded.replace(",", "").lstrip("0") or "0"
+        # The number of a run, an order or a commit is no quantity.
+        is_id = folded.isdigit() and len(folded) >= DIGITS_OF_AN_ID
+        return _Spellings((whole,), identifiers=(whole,) if is_id else ())
     if ordinal := _ORDINAL.fullmatch(folded):
         return _Spellings((ordinal[1],))
     if _HASH.fullmatch(folded):

@@ -50,6 +50,16 @@ def _address(value: object) -> Address:
     return Address.parse(value if isinstance(value, str) else "")
 
 
+def _endpoint(text: str) -> str:
+    base, path = re.fullmatch(r"(\w+://[^/]*)(/[\w./~-]*)?", text, re.ASCII), "HOST[:PORT][/PATH]"
+    try:
+        Address.parse(base[1] if base else "")
+    except ValueError:
+        # Never the value: it may hold a password.
+        raise ValueError(f"expected http://{path} or https://{path}, and no more") from None
+    return text
+
+
 def _expanded(path: Path) -> Path:
     try:
         return path.expanduser()
@@ -91,6 +101,7 @@ def _label(text: str) -> str:
 
 Pattern = Annotated[str, AfterValidator(_pattern)]
 Url = Annotated[Address, PlainValidator(_address)]
+Endpoint = Annotated[str, AfterValidator(_endpoint)]
 Label = Annotated[str, AfterValidator(_label)]
 File = Annotated[Path, AfterValidator(_expanded)]
 Host = Annotated[str, AfterValidator(_host)]
@@ -166,12 +177,35 @@ class LiteLLM(Settings):
         return self
 
 
+class Embedding(Settings):
+    url: Endpoint | None = None
+    model: Annotated[str, Field(min_length=1)] | None = None
+    key: SecretStr | None = None
+    dimensions: Annotated[int, Field(ge=1, le=65536)] | None = None
+
+    @model_validator(mode="after")
+    def one_model(self) -> "Embedding":
+        if self.url and not self.model:
+            raise ValueError("`url` needs `model` next to it, the model to ask for there")
+        if self.model not in (None, "none") and not self.url:
+            raise ValueError(
+                "`model` needs `url` next to it, where it is served; without both, the model that"
+                " comes along is used, and with `model: none` memories are found by words only"
+            )
+        return self
+
+
+class Memory(Settings):
+    embedding: Embedding = Embedding()
+
+
 class Config(Settings):
     backend: Literal["direct", "litellm"] = "direct"
     users: Users = Users()
     providers: Mapping[Annotated[str, AfterValidator(_name)], ProviderSettings] = {}
     ports: Ports = Ports()
     litellm: LiteLLM = LiteLLM()
+    memory: Memory = Memory()
     upstream_ca: File | None = None
     idle_timeout: Annotated[int, Field(ge=30, le=86400)] = 3600
 

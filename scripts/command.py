@@ -7,7 +7,7 @@ import shlex
 import sys
 import time
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -20,6 +20,9 @@ from routing.port_registry import PortRegistry, Project, canonical
 from routing.projects import is_nobodys
 from scripts import background
 from scripts.memory_command import memory
+
+if TYPE_CHECKING:
+    from recall.embedding import EmbeddingSettings
 
 SECONDS_FOR_A_LISTENER = 5.0
 
@@ -64,6 +67,18 @@ class Desk:
         project = self.project(registry, str(here))
         click.echo(f"memproxy: {project.path} is now a project, port {project.port}.", err=True)
         return project
+
+    def embedding(self) -> "EmbeddingSettings":
+        """Which model makes the vectors by which memories are found."""
+        from recall.embedding import EmbeddingSettings
+
+        given = self.config().memory.embedding
+        return EmbeddingSettings(
+            url=given.url,
+            model=given.model,
+            key=given.key.get_secret_value() if given.key else None,
+            dimensions=given.dimensions,
+        )
 
     def ensure_running(self) -> background.Running:
         if found := background.running(self.places):

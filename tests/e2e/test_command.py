@@ -20,7 +20,7 @@ from tests.e2e.mitmdump import BIN, Mitmdump, upstreams
 from tests.fakes import Provider
 
 SECONDS = 60
-SUBCOMMANDS = ("up", "down", "projects", "add", "remove", "status", "env", "run")
+SUBCOMMANDS = ("up", "down", "projects", "add", "remove", "status", "env", "run", "memory")
 PROXY_VARIABLES = {"HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "NODE_USE_ENV_PROXY"}
 CA_VARIABLES = {
     "NODE_EXTRA_CA_CERTS",

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from recall.errors import MemoryUnavailable, StoreTooNew
-from recall.learn import AT_ONCE, Keeps, Learner, Progress
+from recall.learn import AT_ONCE, Learner, Progress
 from recall.records import USER, Added, Draft, Exchange, Kind, Memory, Scope
 from recall.scopes import Stores
+from recall.store import Store
 
 KEY = "sk-ant-api03-Zr8Tq2Lw5Xn7Bv4Kc1Jd9Hf6Gs3Pm0Ya8Ue5Io2Wq7Et4Ry1Tu6"
 PROJECT = Scope("/p")
@@ -51,7 +52,7 @@ def texts(stores: Stores, scope: Scope = PROJECT, kind: Kind | None = None) -> l
 class Watched:
     """A store that tells somebody before it stores anything."""
 
-    def __init__(self, store: Keeps, before: Callable[[Exchange | None], None]) -> None:
+    def __init__(self, store: Store, before: Callable[[Exchange | None], None]) -> None:
         self._store = store
         self._before = before
 

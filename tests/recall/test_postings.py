@@ -21,7 +21,7 @@ type Corpus = list[Text]
 texts = st.dictionaries(st.sampled_from(VOCABULARY), st.integers(1, 4), max_size=6)
 corpora = st.lists(texts, max_size=25)
 questions = st.dictionaries(
-    st.sampled_from(VOCABULARY), st.floats(0.1, 8.0, width=32), max_size=len(VOCABULARY)
+    st.sampled_from(VOCABULARY), st.floats(0.125, 8.0, width=32), max_size=len(VOCABULARY)
 )
 quick = settings(max_examples=60, deadline=None)
 
@@ -56,9 +56,7 @@ def bm25(
     corpus: Sequence[Text], question: Mapping[int, float], live: Sequence[int] | None = None
 ) -> list[float]:
     """The same in plain Python."""
-    kept = [
-        {term: min(count, 255) for term, count in text.items() if count > 0} for text in corpus
-    ]
+    kept = [{term: min(count, 255) for term, count in text.items() if count > 0} for text in corpus]
     slots = range(len(corpus)) if live is None else live
     lengths = [sum(text.values()) for text in kept]
     average = max(sum(lengths[slot] for slot in slots) / max(len(slots), 1), 1.0)

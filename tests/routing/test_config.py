@@ -232,6 +232,54 @@ def complaint(text: str, **environ: str) -> str:
             "outside",
             id="a shared port among projects'",
         ),
+        pytest.param(
+            f"memory:\n  embedding:\n    key: {SECRET}\n    url: http://h/v1",
+            4,
+            "memory.embedding.url",
+            "`url` needs `model` next to it",
+            id="no model to ask for",
+        ),
+        pytest.param(
+            "memory:\n  embedding:\n    key: a\n    model: nomic",
+            4,
+            "memory.embedding.model",
+            "`model` needs `url` next to it",
+            id="a model that is served nowhere",
+        ),
+        pytest.param(
+            "memory: {embedding: {model: ''}}", 1, "memory.embedding.model", "1", id="no name"
+        ),
+        pytest.param(
+            f"memory:\n  embedding:\n    dimensions: {SECRET}",
+            3,
+            "memory.embedding.dimensions",
+            "integer",
+            id="words for dimensions",
+        ),
+        pytest.param(
+            "memory: {embedding: {dimensions: 0}}", 1, "memory.embedding.dimensions", "1", id="none"
+        ),
+        pytest.param(
+            f"memory:\n  embedding:\n    key: [{SECRET}]",
+            3,
+            "memory.embedding.key",
+            "string",
+            id="keys",
+        ),
+        pytest.param(
+            f"memory:\n  embeding:\n    key: {SECRET}",
+            2,
+            "memory.embeding",
+            "did you mean `embedding`?",
+            id="a slip in the memory's",
+        ),
+        pytest.param(
+            f"memory:\n  embedding:\n    modell: {SECRET}",
+            3,
+            "memory.embedding.modell",
+            "did you mean `model`?",
+            id="a slip in the embedding's",
+        ),
     ],
 )
 def test_a_mistake_is_told_by_file_line_key_and_remedy(
@@ -266,6 +314,57 @@ def test_an_address_that_is_none_is_told_without_it(key: str, url: str) -> None:
         f"{NAME}:{key.count('.') + 1}: {key}:"
         " expected http://HOST[:PORT] or https://HOST[:PORT], and no more."
     )
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        SECRET,
+        f"http://h:{SECRET}/v1",
+        f"http://admin:{SECRET}@h:4000/v1",
+        f"http://h/v1?key={SECRET}",
+        f"http://h/v1#{SECRET}",
+        f"http://h/v1 {SECRET}",
+        f"http://h/@{SECRET}",
+        "ftp://h/v1",
+        "http://h:0/v1",
+        "http:///v1",
+        "http://h/v1\n",
+        "",
+    ],
+)
+def test_an_endpoint_that_is_none_is_told_without_it(url: str) -> None:
+    values = {"memory": {"embedding": {"url": url, "model": "m"}}}
+
+    with pytest.raises(ConfigError) as caught:
+        understand(Source(NAME, values, {("memory", "embedding", "url"): 7}), SHIPPED)
+
+    assert str(caught.value) == (
+        f"{NAME}:7: memory.embedding.url:"
+        " expected http://HOST[:PORT][/PATH] or https://HOST[:PORT][/PATH], and no more."
+    )
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://127.0.0.1:11434/v1", "https://api.acme.test", "http://[::1]:8/v1/", "HTTPS://h/a/b-c"],
+)
+def test_an_endpoint_has_a_path_of_its_own(url: str) -> None:
+    embedding = understood(f"memory: {{embedding: {{url: '{url}', model: m}}}}").memory.embedding
+
+    assert (embedding.url, embedding.model) == (url, "m")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "memory:", "memory: {embedding: }", "memory: {embedding: {model: }}"]
+)
+def test_nothing_said_about_the_embedding_leaves_it_to_the_shipped_model(text: str) -> None:
+    assert understood(text).memory == load(None).memory
+    assert understood(text).memory.embedding.model is None
+
+
+def test_memories_may_be_found_by_words_only() -> None:
+    assert understood("memory: {embedding: {model: none}}").memory.embedding.model == "none"
 
 
 @pytest.mark.parametrize(
@@ -312,12 +411,16 @@ def test_all_mistakes_are_told_at_once() -> None:
 
 
 def test_a_secret_shows_in_no_form_of_the_settings() -> None:
-    config = understood(f"litellm: {{url: 'http://h', key: {SECRET}}}")
+    config = understood(
+        f"litellm: {{url: 'http://h', key: {SECRET}}}\n"
+        f"memory: {{embedding: {{url: 'http://h', model: m, key: {SECRET}}}}}"
+    )
 
-    for told in (repr(config), str(config), repr(config.litellm), str(config.litellm)):
-        assert SECRET not in told
-    assert config.litellm.key is not None
-    assert config.litellm.key.get_secret_value() == SECRET
+    for part in (config, config.litellm, config.memory, config.memory.embedding):
+        assert SECRET not in repr(part) + str(part)
+    for key in (config.litellm.key, config.memory.embedding.key):
+        assert key is not None
+        assert key.get_secret_value() == SECRET
 
 
 values = st.recursive(
@@ -326,7 +429,10 @@ values = st.recursive(
         st.lists(inner, max_size=3)
         | st.dictionaries(
             st.sampled_from(
-                ["hosts", "family", "api", "mount", "url", "key", "wait", "models", "rules", "user"]
+                [
+                    *("hosts", "family", "api", "mount", "url", "key", "wait", "models", "rules"),
+                    *("user", "embedding", "model", "dimensions"),
+                ]
             ),
             inner,
             max_size=3,

@@ -24,8 +24,9 @@ from hypothesis.strategies import integers, text
 from recall.records import USER, Directive, Draft, Evidence, Exchange, Kind, Role, Scope
 from recall.rules import Subject
 from recall.scopes import Stores
-from scripts import memory_command
+from scripts import memory_command, memory_output, memory_view
 from scripts.command import main
+from tests.fakes.provider import Provider
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 60
@@ -261,7 +262,7 @@ def test_every_kind_can_be_named(person: Person) -> None:
 
 
 def test_a_long_list_is_whole_and_holds_nothing_twice(person: Person) -> None:
-    ids = person.learn(*said(*(f"Fact number {n}." for n in range(2 * memory_command.PAGE + 7))))
+    ids = person.learn(*said(*(f"Fact number {n}." for n in range(2 * memory_view.PAGE + 7))))
 
     assert person.ids() == ids[::-1]
 
@@ -269,7 +270,7 @@ def test_a_long_list_is_whole_and_holds_nothing_twice(person: Person) -> None:
 def test_a_list_is_read_page_by_page_while_others_learn(person: Person) -> None:
     before = set(person.learn(*said(*(f"Fact number {n}." for n in range(300)))))
     with person.places.open(person.scope) as store:
-        walk = memory_command._memories(store, None, None)
+        walk = memory_view.memories(store)
         first = next(walk)
         person.learn(*said(*(f"Learned meanwhile, number {n}." for n in range(150))))
 
@@ -400,24 +401,24 @@ def test_no_text_reaches_the_terminal_as_a_command(person: Person) -> None:
 
 @given(text())
 def test_what_is_printed_is_never_obeyed(anything: str) -> None:
-    shown = memory_command.printable(anything)
+    shown = memory_output.printable(anything)
 
     assert set(obeyed(shown)) <= {"\t", "\u200c", "\u200d"}
-    assert memory_command.printable(shown) == shown
+    assert memory_output.printable(shown) == shown
 
 
 def test_letters_of_all_languages_stay_as_they_are() -> None:
     words = "Grüße, 日本語, نمونه, हिन्दी, 👩\u200d💻"
 
-    assert memory_command.printable(words) == words
+    assert memory_output.printable(words) == words
 
 
 @given(text(), integers(1, 100))
 def test_what_is_cut_fits(anything: str, width: int) -> None:
-    line = memory_command.printable(anything)
-    shown = memory_command.cut(line, width)
+    line = memory_output.printable(anything)
+    shown = memory_output.cut(line, width)
 
-    assert memory_command.width_of(shown) <= width
+    assert memory_output.width_of(shown) <= width
     assert shown == line or (shown.endswith("…") and line.startswith(shown[:-1]))
 
 
@@ -439,7 +440,7 @@ def test_a_terminal_gets_lines_as_wide_as_itself(person: Person) -> None:
     lines = screen.splitlines()
     assert status == 0
     assert len(lines) == 2
-    assert {memory_command.width_of(line) for line in lines} <= {89, 90}
+    assert {memory_output.width_of(line) for line in lines} <= {89, 90}
     assert all(line.endswith("…") for line in lines)
 
 
@@ -586,7 +587,8 @@ def test_what_is_forgotten_is_gone_from_the_disk(person: Person) -> None:
         (["--session", "tuesday"], [0]),
         (["--before", "2023-12-01"], [1, 2]),
         (["--before", "2023-12-01T10:30"], [1, 2]),
-        (["--matching", "Who looks after the deployment?"], [0, 1]),
+        (["--matching", "Which database do we use?"], [1, 2]),
+        (["--matching", "xylophone"], [0, 1, 2]),
         (["--all"], []),
         (["--session", "sunday"], [0, 1, 2]),
     ],
@@ -604,6 +606,77 @@ def test_memories_are_forgotten_by_what_they_have_in_common(
     assert left == {ids[n] for n in kept}
     assert set(told["ids"]) == set(ids) - left
     assert told["forgotten"] == len(told["ids"])
+
+
+def test_what_a_search_shows_is_what_matching_forgets(person: Person) -> None:
+    filled(person)
+    question = "Who looks after the deployment?"
+
+    shown = [one["id"] for one in person.json("search", question)]
+    told = person.json("forget", "--yes", "--matching", question)
+
+    assert told["ids"] == shown
+    assert told["exchanges"] == 0
+
+
+def exchanged(person: Person) -> None:
+    """Three exchanges, of which no memory quotes all, and the last none at all."""
+    for number, session in enumerate(("monday", "monday", "tuesday"), start=1):
+        exchange = Exchange(
+            id=f"exchange-{number}",
+            project=str(person.project),
+            question=f"Question {number} about herons, and a secret plan.",
+            answer=f"Answer {number} about herons.",
+            session=session,
+            started=1_700_000_000.0 + number * 86_400,
+        )
+        with person.places.open(person.scope) as store:
+            store.add(
+                said(f"Answer {number} about herons.", session=session, created=exchange.started)
+                if number < 3
+                else [],
+                exchange,
+            )
+
+
+@pytest.mark.parametrize(
+    ("choice", "gone", "kept"),
+    [
+        (["--all"], (2, 3), ""),
+        (["--session", "monday"], (2, 2), "3"),
+        (["--session", "tuesday"], (0, 1), "12"),
+        (["--session", "sunday"], (0, 0), "123"),
+        (["--before", "2023-11-16T12:00"], (1, 1), "23"),
+        (["--before", "2023-01-01"], (0, 0), "123"),
+    ],
+    ids=str,
+)
+def test_what_was_asked_and_answered_is_forgotten_with_it(
+    person: Person, choice: list[str], gone: tuple[int, int], kept: str
+) -> None:
+    exchanged(person)
+
+    told = person.json("forget", "--yes", *choice)
+
+    assert (told["forgotten"], told["exchanges"]) == gone
+    assert person.json("stats")["exchanges"] == len(kept)
+    bytes_left = b"".join(
+        file.read_bytes() for file in (person.home / "memory").rglob("*") if file.is_file()
+    )
+    for number in "123":
+        assert (f"Question {number} about herons".encode() in bytes_left) is (number in kept)
+        assert (f"Answer {number} about herons".encode() in bytes_left) is (number in kept)
+
+
+def test_exchanges_without_memories_are_forgotten_too(person: Person) -> None:
+    exchanged(person)
+    person("forget", "--session", "monday", "--yes")
+
+    asked, done = person("forget", "--all"), person("forget", "--all", "--yes")
+
+    assert "With 1 exchange: all that was asked" in asked.stderr
+    assert done.stdout.startswith("Forgotten for good: 1 exchange.")
+    assert person("forget", "--all", "--yes").stdout == "Nothing of that is remembered.\n"
 
 
 @pytest.mark.parametrize("line", [[], ["--all", "--session", "x"], ["abcd", "--all"]], ids=str)
@@ -659,7 +732,8 @@ def test_a_person_is_asked_before_anything_is_forgotten(
 
     assert ended == status
     assert "Ines looks after" in screen
-    assert "Delete these 3 memories for good?" in screen
+    assert "With 1 exchange: all that was asked and answered there.\n" in screen
+    assert "Delete 3 memories and 1 exchange for good?" in screen
     with person.places.open(person.scope) as store:
         assert store.count() == left
 
@@ -931,7 +1005,7 @@ def test_a_reader_that_has_enough_is_no_trouble(person: Person, line: list[str])
         trouble = process.stderr.read()
         status = process.wait(SECONDS)
 
-    assert (status, trouble) == (memory_command.READER_GONE, "")
+    assert (status, trouble) == (memory_view.READER_GONE, "")
 
 
 @pytest.mark.e2e
@@ -955,7 +1029,67 @@ def test_the_command_starts_without_loading_what_only_memory_needs() -> None:
     ).stdout.split()
 
     assert "scripts.memory_command" in loaded
-    assert not {"numpy", "onnxruntime", "sqlite3", "recall.sqlite_store"} & set(loaded)
+    assert not {"numpy", "onnxruntime", "sqlite3", "httpx"} & set(loaded)
+    # Plain values: a command's options name the kinds.
+    assert {name for name in loaded if name.startswith("recall")} == {"recall", "recall.records"}
+
+
+# --- settings --------------------------------------------------------------------------------
+
+
+def configured(person: Person, *lines: str) -> None:
+    (person.home / "config.yaml").write_text("memory:\n  embedding:\n    " + "\n    ".join(lines))
+
+
+def test_the_settings_may_ask_for_words_only(person: Person) -> None:
+    configured(person, "model: none")
+    person("add", "The staging server is called Heron.")
+
+    stats = person.json("stats")
+
+    assert (stats["embedded"], stats["pending"]) == ({}, 0)
+    assert person.json("search", "staging server")[0]["relevant"] is True
+    assert "(searched: words only)" in person("search", "xylophone").stdout
+
+
+def test_the_settings_name_the_model_that_makes_the_vectors(person: Person) -> None:
+    with Provider() as provider:
+        configured(
+            person,
+            f"url: {provider.url}/v1",
+            "model: acme-embed",
+            f"key: {KEY}",
+            "dimensions: 16",
+        )
+
+        person("add", "The staging server is called Heron.")
+
+        [asked] = provider.requests
+    assert asked.path == "/v1/embeddings"
+    assert asked.header("authorization") == f"Bearer {KEY}"
+    assert json.loads(asked.body)["dimensions"] == 16
+    assert person.json("stats")["embedded"] == {"acme-embed/16": 1}
+
+
+def test_a_model_that_cannot_be_reached_costs_no_memory_and_tells_no_key(person: Person) -> None:
+    configured(person, "url: http://127.0.0.1:1/v1", "model: m", f"key: {KEY}")
+
+    added, found = person("add", "The server is called Heron."), person("search", "server")
+
+    assert (added.exit_code, found.exit_code) == (0, 0)
+    assert "Found by words only, for now: the embedding endpoint cannot" in added.stderr
+    assert "Heron" in found.stdout
+    assert KEY not in added.output + found.output
+
+
+def test_a_mistake_in_the_settings_is_told_with_its_line(person: Person) -> None:
+    configured(person, f"key: {KEY}", "url: http://127.0.0.1:1/v1")
+
+    done = person("add", "The server is called Heron.")
+
+    assert done.exit_code == 1
+    assert f"{person.home / 'config.yaml'}:4: memory.embedding.url: `url` needs" in done.stderr
+    assert KEY not in done.output
 
 
 def test_every_command_speaks_to_programs_and_names_its_memory() -> None:
@@ -966,3 +1100,11 @@ def test_every_command_speaks_to_programs_and_names_its_memory() -> None:
         assert {"--json", "--project", "--user"} <= options, name
         assert one.get_short_help_str(200), name
     assert "memory" in main.list_commands(context)
+
+
+def test_the_help_has_the_commands_in_the_order_of_their_use(person: Person) -> None:
+    told = person.run("memory", "--help").stdout
+
+    shown = [line.split()[0] for line in told.partition("Commands:")[2].splitlines() if line]
+    assert shown == list(memory_command.memory.commands)
+    assert shown[:4] == ["list", "search", "show", "add"]
