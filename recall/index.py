@@ -259,12 +259,14 @@ class Index:
             time.time(),
             words.asks_for_reply(question),
         )
-        pinned.mix_into(scores, slots)
+        spelled_out = lexical.exact[slots] >= SPELLED_OUT
+        pinned.mix_into(scores, slots, spelled_out)
         self._order_versions(about, scores)
         best = _best(scores, max(limit, JUDGED))
         looked_at = best[:JUDGED]
-        spelled_out = lexical.exact[slots[looked_at]] >= SPELLED_OUT
-        relevant = self._are_relevant(slots[looked_at], question, own, pinned, spelled_out)
+        relevant = self._are_relevant(
+            slots[looked_at], question, own, pinned, spelled_out[looked_at]
+        )
         judged = np.zeros(len(best), np.bool_)
         judged[: len(relevant)] = relevant
         best, judged = best[:limit], judged[:limit]

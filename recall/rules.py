@@ -433,7 +433,7 @@ _TALKED_OF = re.compile(
     r"\b(?:when(?:ever)?|if|once|every time|each time|any time|for|in) "
     r"(?:(?:i|we|you|someone|somebody|anyone|people) (?:\w+ly )?"
     r"(?:asks?|talk|discuss|inquire|mention|bring up|want to (?:know|talk)|need to know|request)"
-    r"|(?:asked|asking|talking|discussing|questions?|discussions?|conversations?) (?:about|on|of))\b"
+    r"|(?:asked|asking|talking|discussing|(?:question|discussion)s?) (?:about|on|of))\b"
 )
 
 

@@ -1,6 +1,7 @@
 """A store's SQLite file: opened privately, upgraded after a backup, set aside when damaged."""
 
 import contextlib
+import functools
 import logging
 import os
 import sqlite3
@@ -66,13 +67,13 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except sqlite3.DatabaseError as error:
         if is_damage(error):
-            raise StoreDamaged(f"{path} is damaged: {error}") from error
+            raise StoreDamaged(f"{path} is damaged: {error}.") from error
         raise MemoryUnavailable(f"{path} cannot be used now: {error}") from error
     except sqlite3.Error as error:
         raise MemoryUnavailable(f"{path} cannot be used now: {error}") from error
     except UnicodeDecodeError as error:
         # SQLite quotes what it found in the file, and Python cannot read the quotation.
-        raise StoreDamaged(f"{path} is damaged: bad bytes where its tables are named") from error
+        raise StoreDamaged(f"{path} is damaged: bad bytes where its tables are named.") from error
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise MemoryUnavailable(f"{path} cannot be used now: {reason}") from error
@@ -152,10 +153,25 @@ def _open_and_upgrade(path: Path, scope: str | None) -> None:
                 raise StoreDamaged(f"{path} is damaged: {verdict}.")
         if version < migrations.VERSION:
             upgrade(path, db)
+        # A bad byte in a definition is no bad page, and would fail whoever uses the table.
+        if _expected() - set(db.execute(_DEFINITIONS)):
+            raise StoreDamaged(f"{path} is damaged: its tables are not as they were made.")
         # Looked at each time: whoever made the file may have been killed before it got here.
         if not db.execute("SELECT 1 FROM meta WHERE name = 'scope'").fetchone():
             label = scope.encode("utf-8", "surrogatepass") if scope is not None else None
             db.execute("INSERT OR IGNORE INTO meta VALUES ('scope', ?)", (label,))
+
+
+_DEFINITIONS: Final = "SELECT type, name, sql FROM sqlite_master"
+
+
+@functools.cache
+def _expected() -> frozenset[tuple[str, str, str | None]]:
+    """What the steps make in an empty file."""
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        for step in migrations.STEPS:
+            step(db)
+        return frozenset(db.execute(_DEFINITIONS))
 
 
 def _version(path: Path, db: sqlite3.Connection) -> int:

@@ -120,7 +120,8 @@ class SqliteStore:
         self._journal: tuple[int, int] | None = None  # the file's own, as long as it lies there
         self._loading: _Loading | None = None  # and what has been loaded
         self._memories: dict[int, Memory] = {}  # those found lately, as long as nothing changes
-        self._embedded_to = 0  # no row up to this one lacks a vector
+        # From the first to the last of these rows, none lacks a vector that can be made now.
+        self._embedded: tuple[int, int] | None = None
         self._open()
 
     @property
@@ -492,15 +493,9 @@ class SqliteStore:
         total = self._pending() if progress else 0
         done = 0
         while limit is None or done < limit:
+            most = min(16 * EMBEDDED_AT_ONCE, (limit or sys.maxsize) - done)
             with self._read() as db:
-                waiting = db.execute(
-                    f"SELECT row, text FROM {_WITHOUT_VECTOR} AND row > ? ORDER BY row LIMIT ?",  # noqa: S608
-                    (
-                        self._model(db),
-                        self._embedded_to,
-                        min(16 * EMBEDDED_AT_ONCE, (limit or sys.maxsize) - done),
-                    ),
-                ).fetchall()
+                waiting = self._waiting(db, most)
             if not waiting:
                 break
             made, failure = _embedded(self.embedder, waiting)
@@ -511,11 +506,26 @@ class SqliteStore:
             if refused := len(waiting) - len(made):
                 # They are tried again at the next start.
                 logger.warning("memory without vectors: %s of %s refused", refused, len(waiting))
-            self._embedded_to = waiting[-1][0]
+            reached = waiting[-1][0]
+            first, last = self._embedded or (reached, reached)
+            self._embedded = min(first, reached), max(last, reached)
             done += len(waiting)
             if progress:
                 progress(done, max(total, done))
         return done
+
+    def _waiting(self, db: sqlite3.Connection, most: int) -> Sequence[tuple[int, str]]:
+        """So many texts without a vector: what was just said, then the rest, the newest first."""
+        if self._embedded is None:
+            [newest] = db.execute("SELECT coalesce(max(row), 0) FROM memories").fetchone()
+            self._embedded = newest + 1, newest
+        first, last = self._embedded
+        query = f"SELECT row, text FROM {_WITHOUT_VECTOR} AND row"  # noqa: S608 - a constant
+        model = self._model(db)
+        return (
+            db.execute(f"{query} > ? ORDER BY row LIMIT ?", (model, last, most)).fetchall()
+            or db.execute(f"{query} < ? ORDER BY row DESC LIMIT ?", (model, first, most)).fetchall()
+        )
 
     def _pending(self) -> int:
         with self._read() as db:
@@ -668,7 +678,7 @@ class SqliteStore:
         """Everything in memory is to be read anew."""
         self._loading = None
         self._memories = {}
-        self._embedded_to = 0
+        self._embedded = None
 
     @contextlib.contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:

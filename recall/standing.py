@@ -36,8 +36,11 @@ class Pinned:
     replaced: Slots  # memories all of whose rules were replaced
     is_work: bool
 
-    def mix_into(self, scores: Numbers, slots: Slots) -> None:
-        """Change the scores of these memories, whose slots are ascending."""
+    def mix_into(self, scores: Numbers, slots: Slots, spelled_out: NDArray[np.bool_]) -> None:
+        """Change the scores of these memories, whose slots are ascending.
+
+        Those that hold an identifier which the request spells out keep their lead.
+        """
         if not len(scores):
             return
         low = scores.min()
@@ -47,6 +50,7 @@ class Pinned:
         if self.is_work:
             here, given = _at(self.slots, slots)
             scores[here] += PINNED * spread * self.weights[given]
+            scores[spelled_out] += PINNED * spread
         else:
             scores[_at(self.holding, slots)[0]] *= IN_TALK
         scores += low

@@ -52,22 +52,23 @@ _RANKS_ALIKE: Final = 20.0
 
 # What people say to anyone holds nothing to look for: a question of nothing else gets nothing.
 _TO_ANYONE: Final = """
-    ah awesome bit bored boring bye carry cheers congrats congratulations continue cool describe
-    detail else excellent explain fine get go goes going good goodbye got great funny haha hello
-    hey hi hiya hmm interesting joke jokes keep keeps lol lot lots many much nice nope oh ok
-    okay one perfect please pls proceed really repeat right sorry sounds sure tell thank thanks
-    thing things think thx wait welcome well wonderful wow yeah yep yes yup"""
+    afternoon ah awesome bit bored boring bye carry cheers congrats congratulations continue
+    cool describe detail else evening excellent explain fine funny get go goes going good
+    goodbye got great haha hello hey hi hiya hmm interesting joke jokes keep keeps lol lot lots
+    many mind morning much nice night nope oh ok okay one perfect please pls proceed really
+    repeat right sorry sounds sure tell thank thanks thing things think thx wait welcome well
+    wonderful wow yeah yep yes yup"""
 # These tell how to answer or fit any subject. They count only where nothing else is asked for:
 # 1 % more of the related questions keep what was found.
 _OF_ANYTHING: Final = """
-    across afternoon answer answers ask asked asking aspect aspects bring brings brought chat chats
+    across answer answers ask asked asking aspect aspects bring brings brought chat chats
     continued conversation conversations described detailed details different discuss discussed
-    discussing discussion evening example examples explained gave give given help helped item items
-    know known knows like liked likes list listed lists mean means meant mention mentioned mind
-    morning need needed needs never ones order overview provide provided question questions recall
-    remember remembered remind reminded said say saying says see seen show showed shown shows stop
-    summaries summarise summarize summary talk talked talking talks thinking thinks throughout told
-    various walk want wanted wants way ways"""
+    discussing discussion example examples explained gave give given help helped item items know
+    known knows like liked likes list listed lists mean means meant mention mentioned need
+    needed needs never ones order overview provide provided question questions recall remember
+    remembered remind reminded said say saying says see seen show showed shown shows stop
+    summaries summarise summarize summary talk talked talking talks thinking thinks throughout
+    told various walk want wanted wants way ways"""
 _SMALL_TALK: Final = frozenset(_TO_ANYONE.split())
 _VAGUE: Final = frozenset(_OF_ANYTHING.split())
 

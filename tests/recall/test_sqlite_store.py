@@ -649,9 +649,9 @@ def test_what_is_forgotten_while_somebody_reads_is_gone_afterwards(
     opener: Opener, path: Path
 ) -> None:
     store = opener(path)
-    [gone, _] = add(store, "The vault opens with marmalade.", "The lamp is red.")
+    [_, gone] = add(store, "The lamp is red.", "The vault opens with marmalade.")
     reading = store.export()
-    next(reading)
+    assert [next(reading)["type"] for _ in range(2)] == ["store", "memory"]
     forgetting = threading.Thread(target=store.forget, args=([gone.id],))
     forgetting.start()
 
@@ -892,7 +892,7 @@ def test_files_set_aside_do_not_overwrite_each_other(opener: Opener, path: Path)
     assert {file.read_bytes()[:11] for file in aside} == {b"no memory %d" % n for n in range(3)}
 
 
-@pytest.mark.parametrize("seed", [*range(24), 348])  # 348: in the words of the schema
+@pytest.mark.parametrize("seed", [*range(12), 348])  # 348: in the words of the schema
 def test_flipped_bytes_never_make_a_store_unusable(
     opener: Opener, furnished: Path, seed: int, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -150,7 +150,7 @@ def test_no_candidates_are_no_trouble() -> None:
         (["list", "order", "parsnip"], ["parsnip"]),
         (["shopping", "list"], ["shopping"]),
         (["list"], ["list"]),
-        (["good", "morning"], ["morning"]),
+        (["good", "morning", "train"], ["train"]),
     ],
 )
 def test_vague_words_count_only_where_there_are_no_others(

@@ -444,6 +444,19 @@ def test_a_terminal_gets_lines_as_wide_as_itself(person: Person) -> None:
     assert all(line.endswith("…") for line in lines)
 
 
+@pytest.mark.e2e
+@pytest.mark.parametrize("columns", [40, 60, 72])
+def test_a_narrow_terminal_has_room_for_the_text(person: Person, columns: int) -> None:
+    person.learn(*said("long " * 100, created=1_700_000_000.0, speaker="Jo"))
+
+    _status, screen = person.at_a_terminal("list", columns=columns)
+
+    [line] = screen.splitlines()
+    assert memory_output.width_of(line) <= columns
+    assert line.count("long") >= 2
+    assert ("2023-11-1" in line, "Jo" in line) == (columns >= 60, columns >= 72)
+
+
 # --- add, edit -------------------------------------------------------------------------------
 
 
@@ -524,6 +537,36 @@ def test_a_secret_is_taken_out_of_an_edited_text_too(person: Person) -> None:
 
     assert edited["redacted"] == {"anthropic key": 1}
     assert KEY not in person("export").stdout
+
+
+def test_what_is_called_a_rule_and_reads_as_none_is_told(person: Person) -> None:
+    none = person("add", "--kind", "rule", "Lanterns are in the meadow.")
+    rule = person("add", "Always indent with two spaces.")
+
+    assert "(rule).\nIt does not read as a standing rule" in none.stdout
+    assert rule.stdout.endswith("(rule).\n")
+
+
+def test_another_kind_alone_needs_no_editor(person: Person, tmp_path: Path) -> None:
+    [memory_id] = person.learn(*said("We deploy on Tuesdays."))
+
+    done = person("edit", memory_id, "--kind", "decision", **editor(tmp_path, "exit 3"))
+
+    assert done.exit_code == 0
+    shown = person.json("show", memory_id)
+    assert (shown["kind"], shown["text"]) == ("decision", "We deploy on Tuesdays.")
+    assert person.json("edit", memory_id, "--kind", "decision")["changed"] is False
+
+
+def test_who_adds_one_memory_does_not_wait_for_all_that_lack_a_vector(person: Person) -> None:
+    person.learn(*said(*(f"Fact number {n}." for n in range(2 * memory_view.EMBEDDED_OF_FEW))))
+
+    done = person("add", "The staging server is called Heron.")
+
+    left = memory_view.EMBEDDED_OF_FEW + 1
+    assert done.stderr.startswith(f"{left} still found by words only")
+    assert person.json("stats")["pending"] == left
+    assert person.json("search", "staging server")[0]["relevant"] is True
 
 
 def editor(directory: Path, script: str) -> dict[str, str]:
