@@ -9,7 +9,7 @@ from types import MappingProxyType
 from recall import rules
 from recall.passages import LONG, Piece, packed, passages, prose, sentences, without_marker
 from recall.records import Directive, Draft, Evidence, Exchange, Kind, Role
-from recall.redact import redact
+from recall.redact import VERSION, redact
 from recall.sentences import storable
 from recall.wishes import Forget, Remember, is_for_everywhere, stance, wishes
 
@@ -53,6 +53,7 @@ def draft(
         return None
     found = directives(text) if role is Role.USER and kind in (None, Kind.RULE) else ()
     return Draft(
+        checked=VERSION,
         text=text,
         kind=kind or _kind(text, role, found),
         role=role,
@@ -324,6 +325,7 @@ def _made(
     found: Sequence[Directive] = (),
 ) -> Draft:
     return Draft(
+        checked=VERSION,
         text=text,
         kind=kind,
         role=role,

@@ -12,7 +12,7 @@ from typing import Final
 
 from recall.errors import MemoryUnavailable
 from recall.records import USER, Hit, Kind, Memory, Recollection, Scope
-from recall.redact import redact
+from recall.redact import VERSION, redact
 from recall.render import tokens
 from recall.scopes import Stores
 from recall.sentences import plain
@@ -42,6 +42,8 @@ class Recall:
     def __init__(self, stores: Stores, *, threads: int = 2) -> None:
         self._stores = stores
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="memory-recall")
+        # A thread of its own: writing may have to wait for others, and recall must not.
+        self._counting = ThreadPoolExecutor(1, thread_name_prefix="memory-counting")
         self._warned = -SECONDS_BETWEEN_WARNINGS
         self._lock = threading.Lock()
         self._used: dict[Scope, list[str]] = {}
@@ -56,12 +58,11 @@ class Recall:
         computed makes the next time quick.
         """
         began = time.monotonic()
-        deadline = min(deadline, LONGEST)
+        end = began + min(deadline, LONGEST)
         try:
-            work = asyncio.get_running_loop().run_in_executor(
-                self._pool, self.recall_now, question, scope, deadline, budget
-            )
-            return await asyncio.wait_for(asyncio.shield(work), deadline)
+            # Given up in time, it is cancelled if it has not begun.
+            work = self._pool.submit(self._recalled, question, scope, end, budget)
+            return await asyncio.wait_for(asyncio.wrap_future(work), end - began)
         except TimeoutError:
             return Recollection(seconds=time.monotonic() - began, why="nothing found in time")
         except asyncio.CancelledError:
@@ -76,10 +77,12 @@ class Recall:
         self, question: str, scope: Scope, deadline: float = DEADLINE, budget: int = BUDGET
     ) -> Recollection:
         """The same on the calling thread, for who has no event loop."""
+        return self._recalled(question, scope, time.monotonic() + min(deadline, LONGEST), budget)
+
+    def _recalled(self, question: str, scope: Scope, end: float, budget: int) -> Recollection:
         began = time.monotonic()
-        deadline = min(deadline, LONGEST)
         try:
-            found = self._recall(question, scope, began + deadline - SPARED, budget)
+            found = self._recall(question, scope, end - SPARED, budget)
         except MemoryUnavailable as error:
             self._warn(error)
             found = Recollection(why="the memory cannot be used now")
@@ -133,7 +136,7 @@ class Recall:
                 return
             self._counted = time.monotonic()
         with contextlib.suppress(RuntimeError):  # closed
-            self._pool.submit(self._count)
+            self._counting.submit(self._count)
 
     def _count(self) -> None:
         with self._lock:
@@ -155,6 +158,7 @@ class Recall:
     def close(self) -> None:
         """End the threads, and write what is still to be counted."""
         self._pool.shutdown(wait=True, cancel_futures=True)
+        self._counting.shutdown(wait=True, cancel_futures=True)
         self._count()
 
 
@@ -210,7 +214,7 @@ class _Showing:
         known = self._known.get(id(memory))
         if known is not None and known[0] is memory:
             return known[1]
-        text = redact(memory.text).text
+        text = memory.text if memory.checked == VERSION else redact(memory.text).text
         shown = _Shown(
             memory if text == memory.text else replace(memory, text=text),
             frozenset(plain(text).split()),

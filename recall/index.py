@@ -3,15 +3,14 @@
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recall import ranking, threshold, words
+from recall import ranking, rules, threshold, words
 from recall.embedding import MiniLM, vocabulary
 from recall.postings import Lexical, Postings
 from recall.records import Role
@@ -28,8 +27,8 @@ WITH_NEIGHBOURS: Final = 120
 JUDGED: Final = 50
 # Who spells out an identifier that few memories hold wants these, whatever else is in the prompt.
 SPELLED_OUT: Final = 0.5
-MOST_SOUGHT: Final = 40
 ANSWERS_KEPT: Final = 256
+MOST_POSITIONS: Final = 2**31 - 1
 LONGEST_CHAIN: Final = 64  # of rules that replaced each other; it might be a ring
 # How far a superseded memory comes behind the one that stands in its place.
 BEHIND: Final = 1e-3
@@ -79,7 +78,7 @@ class Index:
         self._last_of_session: dict[int, int] = {}
         self._speaker_numbers: dict[str, int] = {}
         # Agents ask the same again and again while they work; whatever changes empties this.
-        self._answers: OrderedDict[tuple[int, int, bool, int], Found] = OrderedDict()
+        self._answers: OrderedDict[tuple[tuple[int, int], bool, int], Found] = OrderedDict()
         self._stated = Standing.of({})
         self._rules: dict[int, list[Stated]] = {}
 
@@ -93,23 +92,24 @@ class Index:
     def _append(self, rows: Sequence[Indexed]) -> None:
         if not rows:
             return
-        first, self.slots = self.slots, self.slots + len(rows)
-        if self.slots > len(self._about):
-            larger = np.zeros(max(self.slots, 2 * len(self._about)), _SLOT)
+        first, last = self.slots, self.slots + len(rows)
+        if last > len(self._about):
+            larger = np.zeros(max(last, 2 * len(self._about)), _SLOT)
             larger[:first] = self._about[:first]
             self._about = larger
-        columns = list(zip(*rows, strict=True))
         self._answers.clear()
-        about = self._about[first : self.slots]
+        columns = list(zip(*rows, strict=True))
+        about = self._about[first:last]
         about["row"] = columns[0]
         about["session"] = [self._number(self._session_numbers, s) for s in columns[1]]
         about["human"] = [role == Role.USER for role in columns[2]]
         about["speaker"] = [self._number(self._speaker_numbers, s) for s in columns[3]]
-        about["position"] = columns[4]
+        about["position"] = np.clip(columns[4], 0, MOST_POSITIONS)
         about["created"] = [np.nan if c is None else c for c in columns[5]]
         about["successor"] = [s or 0 for s in columns[6]]
         about["asks"] = [words.is_question(end) for end in columns[7]]
         about["alive"] = True
+        self.slots = last  # from here on nothing fails
         self.words.add(first, columns[9])
         self._put_vectors(first, columns[10])
         about["before"] = about["after"] = -1
@@ -222,23 +222,28 @@ class Index:
 
     # --- searching -------------------------------------------------------------------------
 
-    def search(self, question: str, vector: Vector | None, limit: int) -> Found:
+    def known(self, question: str, limit: int) -> Found | None:
+        """What a search by words and vectors found lately, if nothing has changed since."""
+        with self._lock:
+            return self._answers.get((mark_of(question), False, limit))
+
+    def search(self, asked: "Asked", vector: Vector | None, limit: int) -> Found:
         """The memories that fit a question best, whose vector may be known or not."""
-        key = hash(question), len(question), vector is None, limit
+        key = asked.mark, vector is None, limit
         with self._lock:
             found = self._answers.get(key)
             if found is None:
-                found = self._search(question, vector, limit)
+                found = self._search(asked, vector, limit)
                 self._answers[key] = found
                 if len(self._answers) > ANSWERS_KEPT:
                     self._answers.popitem(last=False)
         return found
 
-    def _search(self, question: str, vector: Vector | None, limit: int) -> Found:
+    def _search(self, asked: "Asked", vector: Vector | None, limit: int) -> Found:
         own = vector if self._fits(vector) else None
         how = "words only" if own is None else "words and vectors"
-        lexical = self._lexical(words.question_terms(question))
-        pinned = self._stated.weights(question)
+        lexical = self._lexical(asked)
+        pinned = self._stated.weights(asked.request)
         slots, cosines = self._candidates(lexical, self._centred(own), pinned.slots)
         if not len(slots):
             return Found((), how)
@@ -252,12 +257,12 @@ class Index:
                 next=_places(about["after"], slots),
                 session=about["session"],
                 human=about["human"],
-                named=self._is_named(question)[about["speaker"]],
+                named=self._is_named(asked.names)[about["speaker"]],
                 asks=about["asks"],
                 created=about["created"],
             ),
             time.time(),
-            words.asks_for_reply(question),
+            asked.about_reply,
         )
         spelled_out = lexical.exact[slots] >= SPELLED_OUT
         pinned.mix_into(scores, slots, spelled_out)
@@ -265,7 +270,7 @@ class Index:
         best = _best(scores, max(limit, JUDGED))
         looked_at = best[:JUDGED]
         relevant = self._are_relevant(
-            slots[looked_at], question, own, pinned, spelled_out[looked_at]
+            slots[looked_at], asked.sought, own, pinned, spelled_out[looked_at]
         )
         judged = np.zeros(len(best), np.bool_)
         judged[: len(relevant)] = relevant
@@ -289,13 +294,12 @@ class Index:
     def _are_relevant(
         self,
         slots: Slots,
-        question: str,
+        sought: "_Sought",
         vector: Vector | None,
         pinned: Pinned,
         otherwise: NDArray[np.bool_],
     ) -> NDArray[np.bool_]:
         """Which of the best are worth showing: they fit, or something else speaks for them."""
-        sought = _sought(question)
         otherwise = otherwise | np.isin(slots, pinned.slots)
         if not sought.words:
             return otherwise
@@ -327,16 +331,12 @@ class Index:
             relevant |= np.isin(slots, [self._newest(slot) for slot in slots[superseded].tolist()])
         return relevant
 
-    def _lexical(self, asked: Mapping[int, float]) -> Lexical:
-        terms = np.fromiter(asked.keys(), np.uint32, len(asked))
-        weights = np.fromiter(asked.values(), np.float32, len(asked))
+    def _lexical(self, asked: "Asked") -> Lexical:
+        terms, weights = asked.terms, asked.weights
         found = self.words.look_up(terms)
-        live, holders = self.words.live, found.holders.tolist()
-        idf = np.array([ranking.inverse_frequency(n, live) for n in holders], np.float32)
-        rarities = np.array(
-            [ranking.rarity(w, n, live) for w, n in zip(weights.tolist(), holders, strict=True)],
-            np.float32,
-        )
+        live = self.words.live
+        idf = ranking.inverse_frequency(found.holders, live).astype(np.float32)
+        rarities = ranking.rarity(weights, found.holders, live).astype(np.float32)
         return self.words.search(found, idf * weights, rarities)
 
     def _cosines(self, vector: Vector, slots: Slots) -> NDArray[np.float32]:
@@ -396,11 +396,10 @@ class Index:
             slot = newer
         return slot
 
-    def _is_named(self, question: str) -> NDArray[np.bool_]:
-        """By the number of a speaker: whether the question names them."""
+    def _is_named(self, spoken: frozenset[str]) -> NDArray[np.bool_]:
+        """By the number of a speaker: whether a question with these words names them."""
         if len(self._speaker_numbers) <= 1 and "" in self._speaker_numbers:
             return np.zeros(1, np.bool_)
-        spoken = words.names(question)
         return np.array([words.is_named(s, spoken) for s in self._speaker_numbers] or [False])
 
     def _order_versions(self, about: NDArray[Any], scores: NDArray[np.float64]) -> None:
@@ -435,19 +434,53 @@ class _Sought:
     terms: NDArray[np.uint32]
     starts: NDArray[np.intp]  # where each word's terms begin
 
+    @classmethod
+    def of(cls, question: str) -> "_Sought":
+        found = threshold.sought(
+            words.asked(question), threshold.names_in(question), vocabulary().find
+        )
+        with_terms = [(word, own) for word in found if (own := words.terms_of(word.spelling))]
+        terms = [own for _word, own in with_terms]
+        sizes = [len(own) for own in terms]
+        return cls(
+            tuple(word for word, _own in with_terms),
+            np.array([term for own in terms for term in own], np.uint32),
+            np.cumsum([0, *sizes[:-1]]) if sizes else np.zeros(0, np.intp),
+        )
 
-@lru_cache(maxsize=512)
-def _sought(question: str) -> _Sought:
-    found = threshold.sought(words.asked(question), threshold.names_in(question), vocabulary().find)
-    telling = sorted(found, key=lambda word: -word.weight)[:MOST_SOUGHT]
-    with_terms = [(word, own) for word in telling if (own := words.terms_of(word.spelling))]
-    terms = [own for _word, own in with_terms]
-    sizes = [len(own) for own in terms]
-    return _Sought(
-        tuple(word for word, _own in with_terms),
-        np.array([term for own in terms for term in own], np.uint32),
-        np.cumsum([0, *sizes[:-1]]) if sizes else np.zeros(0, np.intp),
-    )
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """All that a question says by itself, found while its vector is being made elsewhere."""
+
+    mark: tuple[int, int]
+    terms: NDArray[np.uint32]
+    weights: NDArray[np.float32]
+    sought: _Sought
+    request: rules.Request
+    names: frozenset[str]
+    about_reply: bool
+
+    @classmethod
+    def of(cls, question: str) -> "Asked":
+        """Read a question; of a very long one, the beginning."""
+        mark = mark_of(question)
+        question = question[: words.MAX_QUESTION_CHARS]
+        terms = words.question_terms(question)
+        return cls(
+            mark=mark,
+            terms=np.fromiter(terms.keys(), np.uint32, len(terms)),
+            weights=np.fromiter(terms.values(), np.float32, len(terms)),
+            sought=_Sought.of(question),
+            request=rules.subjects_of(question),
+            names=words.names(question),
+            about_reply=words.asks_for_reply(question),
+        )
+
+
+def mark_of(question: str) -> tuple[int, int]:
+    """Tells questions apart without keeping them: what was asked shall not lie about."""
+    return hash(question), len(question)
 
 
 def _places(of: Slots, slots: Slots) -> Slots:

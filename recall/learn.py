@@ -6,6 +6,7 @@ where that is stored later.
 """
 
 import logging
+import math
 import sqlite3
 import threading
 import time
@@ -105,7 +106,7 @@ class Learner:
         distiller: Distiller | None = None,
         limit: int = 20_000,
         byte_limit: int = 128 << 20,
-        patience: float = 60.0,
+        patience: float = math.inf,
     ) -> None:
         self._stores = stores
         self._distiller = distiller or NoDistiller()

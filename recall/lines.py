@@ -71,7 +71,7 @@ def memory_of(line: Line, scope: Scope) -> Memory:
             Directive(
                 part.text("text"),
                 part.text("key"),
-                part.whole("subjects", 0),
+                part.mask("subjects"),
                 part.number("strength") or 0.0,
                 part.truth("forbids"),
                 _force(part.text("force", "holds")),
@@ -168,7 +168,13 @@ class _Taker:
 
     def whole(self, name: str, default: int) -> int:
         value = self._line.get(name, default)
-        if not isinstance(value, int) or isinstance(value, bool) or abs(value) >= 1 << 63:
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << 31:
+            raise ValueError(f"{name} should be a whole number from 0 to 2147483647")
+        return value
+
+    def mask(self, name: str) -> int:
+        value = self._line.get(name, 0)
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << 63:
             raise ValueError(f"{name} should be a whole number")
         return value
 

@@ -47,6 +47,7 @@ CREATE TABLE memories (
     last_used REAL,
     times_used INTEGER NOT NULL DEFAULT 0,
     times_said INTEGER NOT NULL DEFAULT 1,
+    checked INTEGER NOT NULL DEFAULT 0, -- by the rules for secrets of this version
     successor TEXT,
     fingerprint BLOB NOT NULL
 );

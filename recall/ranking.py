@@ -1,12 +1,12 @@
 """In which order the memories found for a question are worth showing."""
 
-import math
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+Numbers = NDArray[Any] | float
 Floats = NDArray[np.floating]
 Ints = NDArray[np.integer]
 Bools = NDArray[np.bool_]
@@ -71,21 +71,21 @@ class Candidates:
     """Seconds since the epoch, NaN if unknown."""
 
 
-def rarity(weight: float, holders: int, memories: int) -> float:
+def rarity(weight: Numbers, holders: Numbers, memories: int) -> NDArray[np.float64]:
     """How far a term of a question, held by so many of the memories, tells which one is meant.
 
     `weight` is that of `question_terms`: above 1 for an identifier. Any other word would cost
     7 recall@10 among 36,000 memories, since questions hold rare words that mean nothing.
     """
-    if weight <= 1.0:
-        return 0.0
-    share: float = min(inverse_frequency(holders, memories) / _RARE, 1.0) ** 2
-    return share
+    share: NDArray[np.float64] = np.minimum(inverse_frequency(holders, memories) / _RARE, 1.0) ** 2
+    return np.where(np.greater(weight, 1.0), share, 0.0)
 
 
-def inverse_frequency(holders: int, memories: int) -> float:
+def inverse_frequency(holders: Numbers, memories: int) -> NDArray[np.float64]:
     """BM25's weight of a term that so many of the memories hold."""
-    return math.log1p((memories - holders + 0.5) / (holders + 0.5))
+    held = np.asarray(holders, np.float64)
+    weight: NDArray[np.float64] = np.log1p((memories - held + 0.5) / (held + 0.5))
+    return weight
 
 
 def scores(found: Candidates, now: float, about_reply: bool = False) -> NDArray[np.float64]:

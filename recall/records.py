@@ -99,6 +99,7 @@ class Draft:
     created: float | None = None  # seconds since 1970; None where nobody knows
     rules: tuple[Directive, ...] = ()
     evidence: tuple[Evidence, ...] = ()
+    checked: int = 0  # the version of the rules for secrets that all of it has passed
     id: str = ""  # empty: the store gives one
 
 
@@ -119,6 +120,7 @@ class Memory:
     last_used: float | None = None
     times_used: int = 0
     times_said: int = 1
+    checked: int = 0  # the version of the rules for secrets that the text has passed
     successor: str | None = None  # the id of the memory that stands in the place of all its rules
     rules: tuple[Directive, ...] = ()
     evidence: tuple[Evidence, ...] = ()

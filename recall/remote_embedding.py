@@ -10,6 +10,7 @@ import httpx
 import numpy as np
 
 from recall.embedding import EmbeddingFailed, Vector, normalised
+from recall.redact import redact
 
 # Characters. Most models read 8,192 tokens, and refuse more instead of leaving it out.
 LONGEST_TEXT: Final = 8_000
@@ -60,7 +61,8 @@ class Remote:
         if len(text) > LONGEST_QUESTION:
             half = LONGEST_QUESTION // 2
             text = f"{text[:half]}\n{text.rstrip()[-half:]}"
-        row: Vector = self._ask([_sendable(text)])[0]
+        # A memory has no secrets left; a question may, and goes to somebody else's machine here.
+        row: Vector = self._ask([_sendable(redact(text).text)])[0]
         return row
 
     def close(self) -> None:

@@ -1,7 +1,9 @@
 """What is written into a store's tables, statement by statement, inside somebody's transaction."""
 
 import json
+import re
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,16 +15,21 @@ from recall.graves import Graves
 from recall.lines import LARGEST
 from recall.postings import pack_terms
 from recall.records import Directive, Draft, Evidence, Exchange, Force, Kind, Memory, Role, Scope
-from recall.redact import redact
-from recall.sentences import fingerprint, storable
+from recall.redact import VERSION, redact
+from recall.sentences import fingerprint, plain, spans, storable
 
 MEMORY: Final = (
     "row, id, text, kind, role, speaker, session, position, created, learned, last_used,"
-    " times_used, times_said, successor"
+    " times_used, times_said, checked, successor"
 )
 EXCHANGE: Final = (
     "id, user, client, session, turn, model, question, answer, started, ended, usage, outcome"
 )
+_ANSWERED: Final = (
+    "answer = excluded.answer, ended = excluded.ended, usage = excluded.usage,"
+    " outcome = excluded.outcome"
+)
+MOST_LOOKED_FOR: Final = 50  # words; for more, every text is looked at
 MOST_RIVALS: Final = 50
 _RULE: Final = "text, key, subjects, strength, forbids, force"
 _RANK: Final = {kind: rank for rank, kind in enumerate(Kind)}
@@ -49,7 +56,8 @@ def memory_from(
         last_used=row[10],
         times_used=row[11],
         times_said=row[12],
-        successor=row[13],
+        checked=row[13],
+        successor=row[14],
         rules=stated,
         evidence=evidence,
     )
@@ -105,16 +113,18 @@ def exchange_from(row: tuple[Any, ...], scope: Scope) -> Exchange:
     )
 
 
-def put_exchange(db: sqlite3.Connection, graves: Graves, exchange: Exchange) -> None:
+def put_exchange(
+    db: sqlite3.Connection, graves: Graves, exchange: Exchange, *, known_stays: bool = False
+) -> None:
     """Store what was said, without what is to stay forgotten; the same exchange again is one."""
     question, some_cut = graves.without_forgotten(storable(exchange.question))
     answer, more_cut = graves.without_forgotten(storable(exchange.answer))
     if (some_cut or more_cut) and not question.strip() and not answer.strip():
         return
+    known = "NOTHING" if known_stays else f"UPDATE SET {_ANSWERED}"
     db.execute(
         f"INSERT INTO exchanges ({EXCHANGE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
-        " ON CONFLICT (id) DO UPDATE SET answer = excluded.answer, ended = excluded.ended,"
-        " usage = excluded.usage, outcome = excluded.outcome",
+        f" ON CONFLICT (id) DO {known}",
         (
             storable(exchange.id),
             storable(exchange.user),
@@ -136,8 +146,8 @@ def put_memory(db: sqlite3.Connection, memory: Memory) -> int:
     """Store a memory with its terms; the number of its row."""
     row = db.execute(
         "INSERT INTO memories (id, text, kind, role, speaker, session, position, created, learned,"
-        " last_used, times_used, times_said, successor, fingerprint)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " last_used, times_used, times_said, checked, successor, fingerprint)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             memory.id,
             memory.text,
@@ -151,6 +161,7 @@ def put_memory(db: sqlite3.Connection, memory: Memory) -> int:
             finite(memory.last_used),
             memory.times_used,
             memory.times_said,
+            memory.checked,
             memory.successor,
             fingerprint(memory.text),
         ),
@@ -185,6 +196,15 @@ def put_terms(
         "INSERT OR REPLACE INTO terms VALUES (?, ?, ?)",
         (row, words.VERSION, terms_of(speaker, created, text)),
     )
+
+
+def put_terms_again(db: sqlite3.Connection, row: int) -> None:
+    """Find a memory's terms anew; it may be gone by now."""
+    found = db.execute(
+        "SELECT speaker, created, text FROM memories WHERE row = ?", (row,)
+    ).fetchone()
+    if found:
+        put_terms(db, row, *found)
 
 
 def terms_of(speaker: str, created: float | None, text: str) -> bytes:
@@ -302,12 +322,12 @@ def row_of(db: sqlite3.Connection, memory_id: str) -> int | None:
     return int(rows[0][0]) if len(rows) == 1 else None
 
 
-def bury(db: sqlite3.Connection, graves: Graves, row: int) -> None:
-    """Delete a memory, and what it was made from, so that it can neither be read nor come back."""
+def bury(db: sqlite3.Connection, graves: Graves, row: int) -> set[str]:
+    """Delete a memory with its evidence, and mark what it said; the texts that were marked."""
     [text] = db.execute("SELECT text FROM memories WHERE row = ?", (row,)).fetchone()
-    evidence = evidence_of(db, row)
-    for said in {text, *(e.passage for e in evidence)}:
-        graves.bury(said)
+    said = {text, *(evidence.passage for evidence in evidence_of(db, row))}
+    for each in said:
+        graves.bury(each)
     # What it had replaced stays replaced: the user did not ask for that back.
     db.execute(
         "UPDATE memories SET successor = NULL"
@@ -315,39 +335,65 @@ def bury(db: sqlite3.Connection, graves: Graves, row: int) -> None:
         (row,),
     )
     db.execute("DELETE FROM memories WHERE row = ?", (row,))
-    for name in {e.exchange for e in evidence if e.exchange is not None}:
-        _cut_exchange(db, graves, name)
-        _cut_others(db, graves, name)
+    return said
 
 
-def _cut_exchange(db: sqlite3.Connection, graves: Graves, name: str) -> None:
-    found = db.execute("SELECT question, answer FROM exchanges WHERE id = ?", (name,)).fetchone()
-    if found is None:
-        return
-    question, answer = (graves.without_forgotten(text)[0] for text in found)
-    if question.strip() or answer.strip():
-        db.execute(
-            "UPDATE exchanges SET question = ?, answer = ? WHERE id = ?", (question, answer, name)
-        )
-    else:
-        db.execute("DELETE FROM exchanges WHERE id = ?", (name,))
-
-
-def _cut_others(db: sqlite3.Connection, graves: Graves, name: str) -> None:
-    """Memories of the same exchange may say the same, or quote it as their evidence."""
-    rows = db.execute(
-        "SELECT DISTINCT row, text FROM memories JOIN evidence ON memory = row WHERE exchange = ?",
-        (name,),
-    ).fetchall()
-    for row, text in rows:
-        if not graves.without_forgotten(text)[0].strip():
+def cut_forgotten(db: sqlite3.Connection, graves: Graves, said: set[str]) -> None:
+    """Take what was forgotten out of all that still holds it: memories, evidence, exchanges."""
+    where, words_of = _holding(said)
+    for row, text in db.execute(
+        f"SELECT row, text FROM memories WHERE {where('text')}",  # noqa: S608 - marks only
+        words_of,
+    ).fetchall():
+        kept, was_cut = graves.without_forgotten(text)
+        if was_cut and not kept.strip():
             db.execute("DELETE FROM memories WHERE row = ?", (row,))
-    for rowid, passage in db.execute(
-        "SELECT rowid, passage FROM evidence WHERE exchange = ?", (name,)
+        elif was_cut:
+            moved = move(db, row, kept)
+            for rule, told in db.execute(
+                "SELECT rowid, text FROM rules WHERE memory = ?", (moved,)
+            ).fetchall():
+                if graves.holds(told):
+                    db.execute("DELETE FROM rules WHERE rowid = ?", (rule,))
+    for evidence, passage in db.execute(
+        f"SELECT rowid, passage FROM evidence WHERE {where('passage')}",  # noqa: S608
+        words_of,
     ).fetchall():
         kept, was_cut = graves.without_forgotten(passage)
         if was_cut:
-            db.execute("UPDATE evidence SET passage = ? WHERE rowid = ?", (kept, rowid))
+            db.execute("UPDATE evidence SET passage = ? WHERE rowid = ?", (kept, evidence))
+    either = f"{where('question')} OR {where('answer')}"
+    for name, *texts in db.execute(
+        f"SELECT id, question, answer FROM exchanges WHERE {either}",  # noqa: S608 - marks only
+        [*words_of, *words_of],
+    ).fetchall():
+        question, answer = (graves.without_forgotten(text)[0] for text in texts)
+        if question.strip() or answer.strip():
+            db.execute(
+                "UPDATE exchanges SET question = ?, answer = ? WHERE id = ?",
+                (question, answer, name),
+            )
+        else:
+            db.execute("DELETE FROM exchanges WHERE id = ?", (name,))
+
+
+def _holding(said: set[str]) -> tuple[Callable[[str], str], list[str]]:
+    """A condition that every text with one of these sentences meets, and its values."""
+    longest = set()
+    for text in said:
+        for start, end in spans(text):
+            if words_in := plain(text[start:end]).split():
+                longest.add(max(words_in, key=len).strip("\"'*_`()[].,;:!?"))
+    # SQLite knows upper and lower case of English letters only.
+    if len(longest) > MOST_LOOKED_FOR or not all(w.isascii() or w == w.upper() for w in longest):
+        return lambda _column: "1", []
+    marks = [f"%{re.sub(r'([%_!])', r'!\1', word)}%" for word in sorted(longest)]
+    return (
+        lambda column: (
+            "(" + " OR ".join([f"{column} LIKE ? ESCAPE '!'"] * len(marks) or ["0"]) + ")"
+        ),
+        marks,
+    )
 
 
 def move(db: sqlite3.Connection, row: int, text: str) -> int:
@@ -371,24 +417,30 @@ def move(db: sqlite3.Connection, row: int, text: str) -> int:
     return int(new)
 
 
-def redact_columns(
+def redact_row(
     db: sqlite3.Connection, table: str, key: str, value: object, columns: tuple[str, ...]
 ) -> Mapping[str, int]:
     """Apply today's rules to some columns of one row; what was found, by kind."""
-    found: dict[str, int] = {}
-    for column in columns:
-        [text] = db.execute(
-            f"SELECT {column} FROM {table} WHERE {key} = ?",  # noqa: S608 - names of ours
-            (value,),
-        ).fetchone()
+    texts = db.execute(
+        f"SELECT {', '.join(columns)} FROM {table} WHERE {key} = ?",  # noqa: S608 - ours
+        (value,),
+    ).fetchone()
+    if texts is None:
+        return {}  # deleted meanwhile
+    found: Counter[str] = Counter()
+    for column, text in zip(columns, texts, strict=True):
         cleaned = redact(text)
-        for kind, count in cleaned.found.items():
-            found[kind] = found.get(kind, 0) + count
+        found.update(cleaned.found)
         if cleaned.found:
             db.execute(
-                f"UPDATE {table} SET {column} = ? WHERE {key} = ?",  # noqa: S608 - names of ours
+                f"UPDATE {table} SET {column} = ? WHERE {key} = ?",  # noqa: S608 - ours
                 (cleaned.text, value),
             )
+    if table == "memories":
+        db.execute("UPDATE memories SET checked = ? WHERE row = ?", (VERSION, value))
+        if found:
+            [text] = db.execute("SELECT text FROM memories WHERE row = ?", (value,)).fetchone()
+            move(db, int(str(value)), text)
     return found
 
 
@@ -409,6 +461,21 @@ def redacted(memory: Memory) -> Memory:
         speaker=redact(memory.speaker).text,
         rules=tuple(replace(rule, text=redact(rule.text).text) for rule in memory.rules),
         evidence=tuple(replace(e, passage=redact(e.passage).text) for e in memory.evidence),
+        checked=VERSION,
+    )
+
+
+def redacted_draft(draft: Draft) -> Draft:
+    """Likewise, for one that whoever made it has not put through them."""
+    if draft.checked == VERSION:
+        return draft
+    return replace(
+        draft,
+        text=redact(draft.text).text,
+        speaker=redact(draft.speaker).text,
+        rules=tuple(replace(rule, text=redact(rule.text).text) for rule in draft.rules),
+        evidence=tuple(replace(e, passage=redact(e.passage).text) for e in draft.evidence),
+        checked=VERSION,
     )
 
 

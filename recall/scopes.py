@@ -99,6 +99,8 @@ class Stores:
             store.when_added = self._tender.wake
             self._tender.wake(store)
         opening.set_result(store)
+        with contextlib.suppress(MemoryUnavailable):
+            store.finish()
 
     def exists(self, scope: Scope) -> bool:
         """Whether anything was ever stored for a scope."""

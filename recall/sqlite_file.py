@@ -71,12 +71,18 @@ def translated(path: Path) -> Iterator[None]:
         raise MemoryUnavailable(f"{path} cannot be used now: {error}") from error
     except sqlite3.Error as error:
         raise MemoryUnavailable(f"{path} cannot be used now: {error}") from error
-    except UnicodeDecodeError as error:
-        # SQLite quotes what it found in the file, and Python cannot read the quotation.
-        raise StoreDamaged(f"{path} is damaged: bad bytes where its tables are named.") from error
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise MemoryUnavailable(f"{path} cannot be used now: {reason}") from error
+
+
+@contextlib.contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Where definitions are read: SQLite quotes them in errors, and Python reads the quotation."""
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise StoreDamaged(f"{path} is damaged: bad bytes where its tables are named.") from error
 
 
 def is_damage(error: sqlite3.Error) -> bool:
@@ -118,18 +124,14 @@ def prepare(path: Path, scope: str | None = None) -> Path | None:
     """
     with translated(path):
         private_directory(path.parent)
-        try:
-            lock = filelock.FileLock(f"{path}.lock", timeout=SECONDS_FOR_A_LOCK, mode=0o600)
-            with lock:
-                return _prepare(path, scope)
-        except filelock.Timeout:
-            raise MemoryUnavailable(f"{path} is being opened by another process.") from None
+        with _alone(path):
+            return _prepare(path, scope)
 
 
 def _prepare(path: Path, scope: str | None) -> Path | None:
     aside = None
     try:
-        with translated(path):
+        with readable(path), translated(path):
             _open_and_upgrade(path, scope)
     except StoreDamaged as damage:
         aside = set_aside(path)
@@ -207,6 +209,35 @@ def upgrade(path: Path, db: sqlite3.Connection) -> None:
 def backups(path: Path) -> list[Path]:
     """The copies that upgrades left."""
     return sorted(path.parent.glob(f"{path.name}.format-*.backup"))
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """One process at a time makes, upgrades or sets aside the file."""
+    try:
+        with filelock.FileLock(f"{path}.lock", timeout=SECONDS_FOR_A_LOCK, mode=0o600):
+            yield
+    except filelock.Timeout:
+        raise MemoryUnavailable(f"{path} is being opened by another process.") from None
+
+
+def discard(path: Path, damage: StoreDamaged, identity: tuple[int, int] | None) -> Path | None:
+    """Set the file aside that was found damaged, unless another one lies there by now."""
+    with translated(path), _alone(path):
+        if identity is None or identity_of(path) != identity:
+            return None
+        aside = set_aside(path)
+    logger.warning("memory set aside: %s Kept as %s; a new one begins.", damage, aside)
+    return aside
+
+
+def identity_of(path: Path) -> tuple[int, int] | None:
+    """Another file lies here, or none, as soon as this differs."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def set_aside(path: Path) -> Path:

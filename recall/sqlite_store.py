@@ -23,7 +23,7 @@ from recall import migrations, rows, words
 from recall.embedding import Embedder, EmbeddingFailed, Questions
 from recall.errors import MemoryUnavailable, StoreDamaged
 from recall.graves import Graves
-from recall.index import Index, Indexed, Vector
+from recall.index import Asked, Index, Indexed, Vector
 from recall.lines import (
     FORMAT,
     Line,
@@ -39,7 +39,10 @@ from recall.sentences import fingerprint, storable
 from recall.sqlite_file import (
     backups,
     connect,
+    discard,
+    identity_of,
     prepare,
+    readable,
     set_aside,
     snapshot,
     transaction,
@@ -116,6 +119,7 @@ class SqliteStore:
         self._reading = threading.RLock()
         self._writer: sqlite3.Connection | None = None
         self._reader: sqlite3.Connection | None = None
+        self._is_closed = False
         self._identity: tuple[int, int] | None = None
         self._journal: tuple[int, int] | None = None  # the file's own, as long as it lies there
         self._loading: _Loading | None = None  # and what has been loaded
@@ -149,6 +153,7 @@ class SqliteStore:
         return added
 
     def _put(self, db: sqlite3.Connection, graves: Graves, draft: Draft) -> Added:
+        draft = rows.redacted_draft(draft)
         text, was_cut = graves.without_forgotten(storable(draft.text))
         if was_cut and not text.strip():
             return Added("", "forgotten")
@@ -178,6 +183,7 @@ class SqliteStore:
                     created=draft.created,
                     learned=time.time(),
                     rules=draft.rules,
+                    checked=draft.checked,
                 ),
             )
         rows.put_evidence(db, graves, row, draft.evidence)
@@ -190,9 +196,11 @@ class SqliteStore:
             row = rows.row_of(db, memory_id)
             if row is None:
                 return None
+            draft = rows.redacted_draft(draft)
             row = rows.move(db, row, storable(draft.text))
             db.execute(
-                "UPDATE memories SET kind = ?, successor = NULL WHERE row = ?", (draft.kind, row)
+                "UPDATE memories SET kind = ?, checked = ?, successor = NULL WHERE row = ?",
+                (draft.kind, draft.checked, row),
             )
             db.execute("DELETE FROM rules WHERE memory = ?", (row,))
             rows.put_rules(db, row, draft.rules)
@@ -205,11 +213,14 @@ class SqliteStore:
         """Delete memories with their evidence for good; the same words are not learned again."""
         with self._write() as db:
             before = _count(db, "memories")
-            graves = Graves(db)
+            graves, said = Graves(db), set[str]()
             for memory_id in memory_ids:
                 # Others that say nothing else go with it, and may be among those still to come.
                 if (row := rows.row_of(db, memory_id)) is not None:
-                    rows.bury(db, graves, row)
+                    said |= rows.bury(db, graves, row)
+            if said:
+                rows.cut_forgotten(db, graves, said)
+                db.execute("INSERT OR REPLACE INTO meta VALUES ('wipe', 1)")
             forgotten = before - _count(db, "memories")
         if forgotten:
             self._wipe()
@@ -232,6 +243,8 @@ class SqliteStore:
                 f"DELETE FROM exchanges WHERE {_THESE}",  # noqa: S608 - a constant
                 (session and storable(session), before),
             ).rowcount
+            if gone:
+                db.execute("INSERT OR REPLACE INTO meta VALUES ('wipe', 1)")
         if gone:
             self._wipe()
         return gone
@@ -254,23 +267,25 @@ class SqliteStore:
     def redact(self, progress: Progress = _no_progress) -> Mapping[str, int]:
         """Apply today's rules to all that is stored; what was found, by kind."""
         found: dict[str, int] = {}
-        with self._write() as db:
+        with self._read() as db:
             todo = [
                 (table, key, value, columns)
                 for table, key, columns in _REDACTED
                 for [value] in db.execute(f"SELECT {key} FROM {table}").fetchall()  # noqa: S608
             ]
-            for done, (table, key, value, columns) in enumerate(todo, start=1):
-                here = rows.redact_columns(db, table, key, value, columns)
-                for kind, count in here.items():
-                    found[kind] = found.get(kind, 0) + count
-                if here and table == "memories":
-                    [text] = db.execute(
-                        "SELECT text FROM memories WHERE row = ?", (value,)
-                    ).fetchone()
-                    rows.move(db, value, text)
-                progress(done, len(todo))
-            rows.count_redactions(db, found)
+        for first in range(0, len(todo), ROWS_AT_ONCE):
+            # In parts, so that the proxy can write in between.
+            with self._write() as db:
+                here: dict[str, int] = {}
+                for done, one in enumerate(todo[first : first + ROWS_AT_ONCE], start=first + 1):
+                    for kind, count in rows.redact_row(db, *one).items():
+                        here[kind] = here.get(kind, 0) + count
+                    progress(done, len(todo))
+                rows.count_redactions(db, here)
+                if here:
+                    db.execute("INSERT OR REPLACE INTO meta VALUES ('wipe', 1)")
+            for kind, count in here.items():
+                found[kind] = found.get(kind, 0) + count
         if found:
             self._wipe()
         return MappingProxyType(found)
@@ -287,11 +302,14 @@ class SqliteStore:
     ) -> Findings:
         """The memories that fit best, best first, with what could be done in the time."""
         end = time.monotonic() + seconds
-        asked = self._questions.ask(question) if self._questions else None
+        vector = self._questions.ask(question) if self._questions else None
         index = self.index(seconds)
         if index is None:
             return Findings(failure="the memory is still being read")
-        found = index.search(question, _in_time(asked, end), limit)
+        found = index.known(question, limit)
+        if found is None:
+            asked = Asked.of(question)  # while the vector is being made
+            found = index.search(asked, _in_time(vector, end), limit)
         ranked = [hit for hit in found.ranked if hit[2]] if relevant_only else found.ranked
         return Findings(hits=self._hits(ranked), how=found.how)
 
@@ -424,7 +442,7 @@ class SqliteStore:
                             raise ValueError(f"format {line.get('format')!r} is not known here")
                     case {"type": "exchange"}:
                         exchange = rows.redacted_exchange(exchange_of(line, self.scope))
-                        rows.put_exchange(db, Graves(db), exchange)
+                        rows.put_exchange(db, Graves(db), exchange, known_stays=True)
                     case {"type": "memory"}:
                         self._take_over(db, memory_of(line, self.scope), taken)
                     case {"type": "tombstone-key"}:
@@ -464,24 +482,28 @@ class SqliteStore:
     # --- what is derived -------------------------------------------------------------------
 
     def reindex(self, progress: Progress = _no_progress) -> int:
-        """Make everything derived again: terms, vectors, and the index in memory."""
+        """Make everything derived again: terms, vectors, and the index in memory.
+
+        Raises EmbeddingFailed, and leaves the vectors, where no vector can be made.
+        """
+        if self.embedder:
+            self.embedder.embed(["Is the model there?"])
+        with self._read() as db:
+            todo = [row for [row] in db.execute("SELECT row FROM memories ORDER BY row")]
+        total = len(todo) * (2 if self.embedder else 1)
+        for first in range(0, len(todo), ROWS_AT_ONCE):
+            with self._write() as db:
+                for done, row in enumerate(todo[first : first + ROWS_AT_ONCE], start=first + 1):
+                    rows.put_terms_again(db, row)
+                    progress(done, total)
         with self._write() as db:
-            texts = db.execute(
-                "SELECT row, speaker, created, text FROM memories ORDER BY row"
-            ).fetchall()
-            total = len(texts) * (2 if self.embedder else 1)
-            db.execute("DELETE FROM terms")
-            db.execute("DELETE FROM vectors")
-            for done, (row, speaker, created, text) in enumerate(texts, start=1):
-                rows.put_terms(db, row, speaker, created, text)
-                progress(done, total)
+            if self.embedder:
+                db.execute("DELETE FROM vectors")
+            db.execute("REINDEX")
         with self._reading:
             self._forget_index()
-        self.embed_pending(lambda done, _all: progress(len(texts) + done, total))
-        with self._write() as db:
-            db.execute("REINDEX")
-        self._wipe()
-        return len(texts)
+        self.embed_pending(lambda done, _all: progress(min(len(todo) + done, total), total))
+        return len(todo)
 
     def embed_pending(self, progress: Progress | None = None, limit: int | None = None) -> int:
         """Make the vectors that are missing; how many were made.
@@ -497,6 +519,8 @@ class SqliteStore:
             with self._read() as db:
                 waiting = self._waiting(db, most)
             if not waiting:
+                # Nobody has to look through the older ones again.
+                self._embedded = self._embedded and (0, self._embedded[1])
                 break
             made, failure = _embedded(self.embedder, waiting)
             if made:
@@ -590,14 +614,15 @@ class SqliteStore:
             return self._loading
 
     def _load(self, loading: "_Loading") -> None:
+        identity = self._identity
         try:
-            with translated(self.path):
+            with readable(self.path), translated(self.path):
                 index, stale = self._read_index()
             index.settle()
             loading.index = index
         except StoreDamaged as damage:
             loading.failure = str(damage)
-            self._give_up(damage)
+            self._give_up(damage, identity)
         except MemoryUnavailable as error:
             loading.failure = str(error)
         except Exception as error:
@@ -671,7 +696,7 @@ class SqliteStore:
                 except BaseException:
                     self._close_connections()
                     raise
-                self._identity, self._journal = _identity(self.path), None
+                self._identity, self._journal = identity_of(self.path), None
             self._forget_index()
 
     def _forget_index(self) -> None:
@@ -685,79 +710,101 @@ class SqliteStore:
         """A transaction; within one, it is the same."""
         with self._writing:
             self._look_for_the_file()
-            assert self._writer is not None
+            if self._writer is None:
+                raise MemoryUnavailable(f"{self.path} cannot be opened now.")
             if self._writer.in_transaction:
                 yield self._writer
                 return
+            identity = self._identity
             try:
                 with translated(self.path), transaction(self._writer) as db:
                     yield db
             except StoreDamaged as damage:
-                self._give_up(damage)
+                self._give_up(damage, identity)
                 raise
 
     @contextlib.contextmanager
     def _read(self) -> Iterator[sqlite3.Connection]:
         self._look_for_the_file()
+        identity = self._identity
         try:
             with self._reading, translated(self.path):
                 if self._reader is None:
-                    raise MemoryUnavailable(f"{self.path} is closed.")
+                    raise MemoryUnavailable(f"{self.path} cannot be opened now.")
                 yield self._reader
         except StoreDamaged as damage:
             # Without the lock: whoever needs both takes the one for writing first.
-            self._give_up(damage)
+            self._give_up(damage, identity)
             raise
 
     def _look_for_the_file(self) -> None:
         """Somebody may have deleted or replaced the file under us; then a new one begins."""
-        if self._writer is None:
+        if self._is_closed:
             raise MemoryUnavailable(f"{self.path} is closed.")
-        if _identity(self.path) == self._identity:
+        if self._writer is not None and identity_of(self.path) == self._identity:
             if self._journal is None:
-                self._journal = _identity(self._companion("-wal"))
+                self._journal = identity_of(self._companion("-wal"))
             return
         with self._writing, self._reading:
-            if _identity(self.path) != self._identity:
+            if self._writer is None:
+                self._open()  # what kept it from being opened may be over
+            elif identity_of(self.path) != self._identity:
                 logger.warning(
                     "memory file gone or replaced: %s; what lies there counts", self.path
                 )
                 self._close_connections()
-                # The old file's journal would be played into the new one.
-                if self._journal and _identity(self._companion("-wal")) == self._journal:
-                    set_aside(self._companion("-wal"))
-                    with contextlib.suppress(FileNotFoundError):
-                        self._companion("-shm").unlink()
+                with translated(self.path):
+                    self._set_journal_aside()
                 self._open()
+
+    def _set_journal_aside(self) -> None:
+        """The old file's journal would be played into the new one."""
+        if self._journal and identity_of(self._companion("-wal")) == self._journal:
+            set_aside(self._companion("-wal"))
+            with contextlib.suppress(FileNotFoundError):
+                self._companion("-shm").unlink()
 
     def _companion(self, suffix: str) -> Path:
         return self.path.with_name(self.path.name + suffix)
 
-    def _give_up(self, damage: StoreDamaged) -> None:
-        """Set the damaged file aside, and begin a new one."""
+    def _give_up(self, damage: StoreDamaged, identity: tuple[int, int] | None) -> None:
+        """Set the damaged file aside, if nobody else has, and begin a new one."""
         with self._writing, self._reading:
-            if _identity(self.path) == self._identity:
-                self._close_connections()
-                self.set_aside_to = set_aside(self.path)
-                logger.warning(
-                    "memory set aside: %s Kept as %s; a new one begins.", damage, self.set_aside_to
-                )
+            self._close_connections()
+            if aside := discard(self.path, damage, identity):
+                self.set_aside_to = aside
             self._open()
 
     def _wipe(self) -> None:
-        """Leave nothing of what was deleted in the file, its journal or its backups."""
+        """Leave nothing of what was deleted in the file, its journal or its backups.
+
+        What cannot be done now, because somebody reads, is done when the store is next opened.
+        """
         for backup in backups(self.path):
             with contextlib.suppress(OSError):
                 backup.unlink()
                 logger.info("memory backup deleted: %s held what was to be forgotten", backup)
         with self._writing:
-            assert self._writer is not None
+            if self._writer is None:
+                return
             try:
-                # Whatever happens here, the deleted bytes are already overwritten with zeros.
-                self._writer.execute("VACUUM")
-                self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                with contextlib.suppress(sqlite3.OperationalError):
+                    self._writer.execute("VACUUM")
+                [busy, *_pages] = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                if not busy:
+                    self._writer.execute("DELETE FROM meta WHERE name = 'wipe'")
+                    return
+                reason = "it is being read"
             except sqlite3.Error as error:
-                logger.info("memory not compacted now: %s: %s", self.path, error)
+                reason = str(error)
+            logger.info("memory not wiped now: %s: %s", self.path, reason)
+
+    def finish(self) -> None:
+        """Do what could not be done when something was forgotten."""
+        with self._read() as db:
+            is_unfinished = db.execute("SELECT 1 FROM meta WHERE name = 'wipe'").fetchone()
+        if is_unfinished:
+            self._wipe()
 
     def _close_connections(self) -> None:
         for db in (self._writer, self._reader):
@@ -771,6 +818,7 @@ class SqliteStore:
         if loading := self._loading:
             loading.done.wait()
         with self._writing, self._reading:
+            self._is_closed = True
             self._close_connections()
             self._loading = None
 
@@ -882,12 +930,3 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return 0
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    """Another one lies here, or none, as soon as this differs."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino

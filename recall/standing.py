@@ -88,9 +88,8 @@ class Standing:
             np.setdiff1d(np.array(list(stated), np.int32), holding).astype(np.int32),
         )
 
-    def weights(self, question: str) -> Pinned:
+    def weights(self, request: rules.Request) -> Pinned:
         """How strongly each memory's rules bear on a request."""
-        request = rules.subjects_of(question)
         none = np.zeros(0, np.int32)
         if not request or not self.masks:
             return Pinned(none, np.zeros(0), self.holding, self.replaced, bool(request))

@@ -9,6 +9,8 @@ import math
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from heapq import nlargest
+from operator import itemgetter
 from typing import Final
 
 import numpy as np
@@ -40,6 +42,9 @@ AT_LEAST_ASKED: Final = 5.0
 """Added to the weight of all words, lest one common word be a whole match; flat from 3 to 8."""
 UNKNOWN_NAME: Final = 3.0
 """How often a name counts that no memory holds: questions about other people from 6 to 3 %."""
+
+MOST_SOUGHT: Final = 40
+"""Words; with more, of a long prompt, the figures stay the same."""
 
 FOLLOWS: Final = 0.4
 """Of the best one's strength. 0.5 costs 2 % of the answers; 0.3 leaves half as much again."""
@@ -107,7 +112,7 @@ class Evidence:
 def sought(
     asked: Iterable[str], names: frozenset[str], number_of: Callable[[str], int | None]
 ) -> tuple[Word, ...]:
-    """The words that say what a question is about, each once.
+    """The words that say what a question is about, each once, the weightiest first.
 
     `asked` are its words without function words, `number_of` a word's number in the model's
     vocabulary, if it is there in one piece.
@@ -115,10 +120,9 @@ def sought(
     spellings = dict.fromkeys(word.casefold() for word in asked)
     telling = [spelling for spelling in spellings if spelling not in _SMALL_TALK]
     subject = [spelling for spelling in telling if spelling not in _VAGUE]
-    return tuple(
-        Word(spelling, weight_of(number_of(spelling)), spelling in names)
-        for spelling in subject or telling
-    )
+    weighed = ((weight_of(number_of(spelling)), spelling) for spelling in subject or telling)
+    heaviest = nlargest(MOST_SOUGHT, weighed, key=itemgetter(0))
+    return tuple(Word(spelling, weight, spelling in names) for weight, spelling in heaviest)
 
 
 def names_in(question: str) -> frozenset[str]:
@@ -126,9 +130,11 @@ def names_in(question: str) -> frozenset[str]:
     found = set()
     for match in _WORD.finditer(question):
         word = match[0]
+        if not word[0].isupper():
+            continue
         # A few characters tell: copying all before each word would take quadratic time.
         before = question[max(0, match.start() - _MARKS_BETWEEN) : match.start()].rstrip(" \"'“(*-")
-        is_name = len(word) > 1 and word[0].isupper() and not word.isupper()
+        is_name = len(word) > 1 and not word.isupper()
         if is_name and before and before[-1] not in _STARTS_SENTENCE:
             found.add(word.casefold())
     return frozenset(found)

@@ -105,6 +105,7 @@ _REPLY: Final = re.compile(
 )
 
 DIGITS_OF_AN_ID: Final = 6
+_SHORT_WORD: Final = 5
 IDENTIFIER_WEIGHT: Final = 2.0
 """An identifier that the question spells out outweighs words that merely look like it."""
 PART_WEIGHT: Final = 0.5
@@ -236,14 +237,23 @@ def _indexed(word: str) -> tuple[int, tuple[int, ...]]:
     return _head(found), tuple({_term(t): None for t in (*found.wholes, *found.parts, *exact)})
 
 
-@lru_cache(maxsize=1 << 12)
+@lru_cache(maxsize=1 << 13)
 def _weighted(word: str) -> tuple[int, tuple[tuple[int, float], ...]]:
     """The same for a word of a question, every term with its weight."""
+    if word.isascii() and word.isalpha() and word.islower():
+        # Nearly every word; what follows gives the same, in three times the time.
+        if word in _NEVER_SOUGHT:
+            return 0, ()
+        stem = _stem(word)
+        term = _term(stem)
+        if len(word) <= _SHORT_WORD:
+            return term, ((term, 1.0),)
+        return term, ((term, 1.0), (_term(_as_identifier(stem)), IDENTIFIER_WEIGHT))
     asked = _spellings(word)
     weights = dict.fromkeys(map(_term, asked.parts), PART_WEIGHT if asked.identifiers else 1.0)
     weights |= dict.fromkeys(map(_term, asked.wholes), 1.0)
     exact = asked.identifiers[: len(asked.wholes)]
-    if not exact and len(word) > 5 and word.isascii() and word.isalpha():
+    if not exact and len(word) > _SHORT_WORD and word.isascii() and word.isalpha():
         exact = asked.wholes  # people ask for getUserById as getuserbyid too
     weights |= dict.fromkeys(map(_term, map(_as_identifier, exact)), IDENTIFIER_WEIGHT)
     return _head(asked), tuple(weights.items())

@@ -167,8 +167,8 @@ def found(
     findings = store.search(
         question, limit=limit, seconds=SECONDS_TO_SEARCH, relevant_only=relevant_only
     )
-    if not findings.hits and not findings.how.startswith("words"):
-        raise ProxyError(f"Nothing could be searched: {findings.how}.")
+    if findings.failure:
+        raise ProxyError(f"Nothing could be searched: {findings.failure}.")
     return findings
 
 

@@ -1,6 +1,5 @@
 """Memories as they stand in a prompt: quoted, and unable to break out."""
 
-# ruff: noqa: RUF001 - signs that can be taken for others are what this is about
 import re
 import unicodedata
 

@@ -1,6 +1,5 @@
 """What a user asks the memory for."""
 
-# ruff: noqa: RUF001 - as people write
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001 - characters that look like others are the point
 """The word pieces are those of Hugging Face's tokenizers, and a limit bounds the work."""
 
 from pathlib import Path

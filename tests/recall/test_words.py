@@ -91,7 +91,7 @@ def test_a_text_without_words_has_no_terms(text):
         ("the deadline in Sept", "due in September, the deadline"),
         ("my 3rd attempt", "attempt 3"),
         ("cost of $1,500", "it cost 1500 euros"),
-        ("full-width ＡＢＣ", "full-width abc"),  # noqa: RUF001
+        ("full-width ＡＢＣ", "full-width abc"),
     ],
 )
 def test_people_find_what_they_wrote_another_way(question, text):
@@ -101,8 +101,8 @@ def test_people_find_what_they_wrote_another_way(question, text):
 @pytest.mark.parametrize(
     ("question", "text"),
     [
-        ("データベースはどこですか？", "データベースの設定を変えた"),  # noqa: RUF001
-        ("数据库在哪里？", "我们把数据库搬到了新的服务器"),  # noqa: RUF001
+        ("データベースはどこですか？", "データベースの設定を変えた"),
+        ("数据库在哪里？", "我们把数据库搬到了新的服务器"),
         ("서버는 어디에 있나요?", "어제 서버를 옮겼다"),
     ],
 )
@@ -220,7 +220,7 @@ def test_a_speaker_is_named_by_any_part_of_the_name(speaker, question, named):
     [
         ("Are you coming?", True),
         ('She said "really?"', True),
-        ("来ますか？", True),  # noqa: RUF001
+        ("来ますか？", True),
         ("هل تأتي؟", True),
         ("Which one? [two photos]", True),
         ("Are you coming? I am.", False),
