@@ -162,6 +162,14 @@ def vocabulary(folder: Path = MODEL) -> WordPiece:
     return WordPiece(folder / VOCABULARY)
 
 
+def how_common(word: str) -> int | None:
+    """A word's number in the shipped vocabulary, the lower the commoner; None if it has none."""
+    try:
+        return vocabulary().find(word)
+    except OSError:
+        return None  # without the model's files, words have to do
+
+
 def session_of(folder: Path) -> "InferenceSession":
     """Load the shipped graph, with the settings that cost the least memory and time.
 

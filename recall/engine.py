@@ -94,6 +94,8 @@ class Recall:
     def _recall(self, question: str, scope: Scope, end: float, budget: int) -> Recollection:
         if not question.strip():
             return Recollection(why="an empty question")
+        if time.monotonic() > end + SPARED:
+            return Recollection(why="nothing found in time")
         hits: list[Hit] = []
         hows: list[str] = []
         failures: list[str] = []

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recall import ranking, rules, threshold, words
-from recall.embedding import MiniLM, vocabulary
+from recall.embedding import MiniLM, how_common
 from recall.postings import Lexical, Postings
 from recall.records import Role
 from recall.standing import Pinned, Standing, Stated
@@ -45,7 +45,7 @@ _SLOT: Final = np.dtype(
         ("successor", "i8"),  # a row, or 0
         ("created", "f8"),
         ("session", "i4"),  # 0: in none
-        ("position", "i4"),
+        ("position", "i8"),
         ("before", "i4"),  # the slot of what was said before in the session, or -1
         ("after", "i4"),
         ("speaker", "i4"),
@@ -379,8 +379,8 @@ class Index:
         newer = self._about["successor"][best]
         chosen[[self._newest(slot) for slot in best[newer > 0].tolist()]] = True
         chosen[pinned] = True
-        chosen &= alive
         everything = np.flatnonzero(chosen)
+        everything = everything[alive[everything]]
         if vector is None or self.vectors is None:
             return everything, None
         added = everything[np.isnan(cosines[everything])]
@@ -436,9 +436,7 @@ class _Sought:
 
     @classmethod
     def of(cls, question: str) -> "_Sought":
-        found = threshold.sought(
-            words.asked(question), threshold.names_in(question), vocabulary().find
-        )
+        found = threshold.sought(words.asked(question), threshold.names_in(question), how_common)
         with_terms = [(word, own) for word in found if (own := words.terms_of(word.spelling))]
         terms = [own for _word, own in with_terms]
         sizes = [len(own) for own in terms]

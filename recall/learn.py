@@ -14,6 +14,7 @@ from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice, takewhile
+from pathlib import Path
 from sys import getsizeof
 from types import MappingProxyType
 from typing import Final
@@ -21,8 +22,7 @@ from typing import Final
 from recall.distill import Distiller, NoDistiller
 from recall.drafts import Lesson, forgetting, lesson
 from recall.errors import MemoryUnavailable, StoreTooNew
-from recall.records import USER, Draft, Exchange, Kind, Memory, Role, Scope
-from recall.redact import redact
+from recall.records import USER, Draft, Exchange, Findings, Kind, Memory, Role, Scope
 from recall.store import Opens, Store
 from recall.wishes import Forget, is_likely
 
@@ -218,7 +218,8 @@ class Learner:
             try:
                 self._learn(batch)
             except Exception as error:  # a bug must not end the thread
-                logger.exception("memory.bug error=%s", type(error).__name__)
+                # Not its message: what was said may be in that.
+                logger.error("memory.bug error=%s at=%s", type(error).__name__, _place(error))
                 for item in batch:
                     self._drop(item)
 
@@ -308,7 +309,8 @@ class Learner:
             return taught.project
         if drafts is taught.project:
             return drafts
-        return [replace(draft, text=redact(draft.text).text) for draft in drafts]
+        # Whatever it was made from, the store is to look at it again.
+        return [replace(draft, checked=0) for draft in drafts]
 
     # --- storing ---------------------------------------------------------------------------
 
@@ -454,12 +456,20 @@ class Learner:
 
     def _close_item(self, item: _Item) -> None:
         with self._changed:
-            self._bytes -= item.size
             # After `close` it was counted as lost already.
             if self._open.pop(item.number, None):
+                self._bytes -= item.size
                 self._learned += item.is_whole
                 self._dropped += not item.is_whole
             self._changed.notify_all()
+
+
+def _place(error: Exception) -> str:
+    """The line at which it was raised."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else "?"
 
 
 def _batch(queue: deque[_Item]) -> Iterator[_Item]:
@@ -474,9 +484,14 @@ def _batch(queue: deque[_Item]) -> Iterator[_Item]:
 
 def _meant(store: Store, wish: Forget) -> list[Memory]:
     """The memories that a request to forget means."""
-    hits = store.search(wish.about, limit=50, seconds=2.0).hits
-    # A search needs an index, which may still be loading, and leaves out all too common words.
-    found = [hit.memory for hit in hits if wish.means(hit.memory.text, hit.memory.kind)]
+    try:
+        findings = store.search(wish.about, limit=50, seconds=2.0)
+    except MemoryUnavailable:
+        findings = Findings()  # cannot be searched; it can still be looked through
+    if findings.failure:
+        raise MemoryUnavailable(findings.failure)  # its index is still being read: once more later
+    # A search leaves out all too common words.
+    found = [hit.memory for hit in findings.hits if wish.means(hit.memory.text, hit.memory.kind)]
     return found or [m for m in store.list(limit=LOOKED_THROUGH) if wish.means(m.text, m.kind)]
 
 

@@ -61,6 +61,7 @@ CREATE INDEX memories_by_session ON memories (session, position) WHERE session !
 CREATE INDEX memories_by_successor ON memories (successor) WHERE successor IS NOT NULL;
 
 CREATE TABLE rules (
+    number INTEGER PRIMARY KEY, -- or VACUUM might renumber what is being looked through
     memory INTEGER NOT NULL REFERENCES memories (row) ON DELETE CASCADE ON UPDATE CASCADE,
     text TEXT NOT NULL,
     key TEXT NOT NULL,
@@ -75,6 +76,7 @@ CREATE INDEX rules_by_memory ON rules (memory);
 CREATE INDEX live_rules_by_key ON rules (subjects, key) WHERE force < 2;
 
 CREATE TABLE evidence (
+    number INTEGER PRIMARY KEY,
     memory INTEGER NOT NULL REFERENCES memories (row) ON DELETE CASCADE ON UPDATE CASCADE,
     exchange TEXT, -- an id; the exchange itself may be gone
     role TEXT NOT NULL,
@@ -105,9 +107,10 @@ CREATE TABLE models (
 );
 
 CREATE TABLE vectors (
-    memory INTEGER PRIMARY KEY REFERENCES memories (row) ON DELETE CASCADE ON UPDATE CASCADE,
-    model INTEGER NOT NULL REFERENCES models (number),
-    vector BLOB NOT NULL
+    memory INTEGER NOT NULL REFERENCES memories (row) ON DELETE CASCADE ON UPDATE CASCADE,
+    model INTEGER NOT NULL REFERENCES models (number), -- two processes may use two models
+    vector BLOB NOT NULL,
+    PRIMARY KEY (memory, model)
 );
 
 -- What changed, in order: how the indexes of running processes keep up.

@@ -181,7 +181,7 @@ _BLOB = re.compile(r"[A-Za-z0-9+/=_-]{80,}|(?:[0-9a-fA-F]{2}[\s:]){16,}")
 
 def _look(line: str) -> _Look:
     """Whether one line reads as prose."""
-    if _CODE.match(line) or _STAMP.match(line):
+    if _CODE.match(_ends(line)) or _STAMP.match(line):
         return _Look.CODE
     if line.startswith("|") and len(_WORD.findall(line[:200])) < 8:
         return _Look.CODE  # a row of a table that holds no sentences
@@ -195,7 +195,7 @@ def _look(line: str) -> _Look:
         return _Look.CODE
     if len(words) > 8 and len(_DIGIT.findall(words)) > 0.75 * len(words):
         return _Look.CODE
-    return _Look.DOUBTFUL if share > 0.15 or _DOUBTFUL.match(line) else _Look.PROSE
+    return _Look.DOUBTFUL if share > 0.15 or _DOUBTFUL.match(_ends(line)) else _Look.PROSE
 
 
 def _blocks(lines: list[str]) -> Iterator[list[str]]:
@@ -448,3 +448,8 @@ _SAYS_NOTHING = """
     نعم لا شكرا تابع حسنا да нет спасибо продолжай хорошо
 """
 _NOISE = frozenset(_SAYS_NOTHING.split())
+
+
+def _ends(line: str) -> str:
+    """The beginning and the end of a long line, which tell what it looks like."""
+    return line if len(line) <= 600 else f"{line[:400]} {line[-200:]}"

@@ -125,9 +125,10 @@ _LOOKALIKES = {
 }
 # What may open a tag; a comparison between blanks may not.
 _TAG = re.compile(r"<(?=\s*[/!?|\\]|[^\W\d]|\s{0,4}\w+\s*>)|&lt;(?=\s*/?\w)|&#(?:60|x3c);", re.I)
-_BRACKETED = re.compile(r"\[\s*(/?\s*(?:INST|SYS|SYSTEM|ASSISTANT|USER|TOOL)\w*)\s*\]", re.I)
+# The quantifiers with a plus give nothing back: a text of blanks shall not take quadratic time.
+_BRACKETED = re.compile(r"\[\s*+(/?+\s*+(?:INST|SYS|SYSTEM|ASSISTANT|USER|TOOL)\w*)\s*\]", re.I)
 _ROLE = re.compile(
-    r"(^|\n)[\s#>*_\-`\"']*((?:system|developer|human|user|assistant|model|tool|function)"
+    r"(^|\n)(?:[^\S\n]|[#>*_\-`\"'])*+((?:system|developer|human|user|assistant|model|tool|function)"
     r"(?:\s+(?:prompt|message|note))?)[\s*_`]*[:：]",
     re.IGNORECASE,
 )

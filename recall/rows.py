@@ -355,6 +355,11 @@ def cut_forgotten(db: sqlite3.Connection, graves: Graves, said: set[str]) -> Non
             ).fetchall():
                 if graves.holds(told):
                     db.execute("DELETE FROM rules WHERE rowid = ?", (rule,))
+            db.execute(
+                "UPDATE memories SET kind = 'passage' WHERE row = ?1 AND kind = 'rule'"
+                " AND NOT EXISTS (SELECT 1 FROM rules WHERE memory = ?1)",
+                (moved,),
+            )
     for evidence, passage in db.execute(
         f"SELECT rowid, passage FROM evidence WHERE {where('passage')}",  # noqa: S608
         words_of,
@@ -384,16 +389,14 @@ def _holding(said: set[str]) -> tuple[Callable[[str], str], list[str]]:
         for start, end in spans(text):
             if words_in := plain(text[start:end]).split():
                 longest.add(max(words_in, key=len).strip("\"'*_`()[].,;:!?"))
-    # SQLite knows upper and lower case of English letters only.
-    if len(longest) > MOST_LOOKED_FOR or not all(w.isascii() or w == w.upper() for w in longest):
+    # SQLite knows upper and lower case of English letters only, and no other forms of a letter.
+    if len(longest) > MOST_LOOKED_FOR or not all(text.isascii() for text in said):
         return lambda _column: "1", []
-    marks = [f"%{re.sub(r'([%_!])', r'!\1', word)}%" for word in sorted(longest)]
-    return (
-        lambda column: (
-            "(" + " OR ".join([f"{column} LIKE ? ESCAPE '!'"] * len(marks) or ["0"]) + ")"
-        ),
-        marks,
-    )
+    # A part of a long word will do, and a pattern must not be too complex.
+    marks = [f"%{re.sub(r'([%_!])', r'!\1', word[:40])}%" for word in sorted(longest)]
+    tests = ["{column} LIKE ? ESCAPE '!'"] * len(marks) or ["0"]
+    condition = f"({' OR '.join(tests)})"
+    return lambda column: condition.replace("{column}", column), marks
 
 
 def move(db: sqlite3.Connection, row: int, text: str) -> int:

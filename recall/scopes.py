@@ -28,6 +28,7 @@ USER_FILE: Final = "user.db"
 PROJECTS: Final = "projects"
 # Vectors are made a few at a time, so that a request never waits long for the processor.
 EMBEDDED_IN_A_ROW: Final = 32
+SECONDS_TO_END: Final = 5.0
 SECONDS_AFTER_A_FAILURE: Final = 30.0
 
 
@@ -72,10 +73,11 @@ class Stores:
             if opening is None:
                 # On a thread of its own: somebody else may hold the file for long, and who asks
                 # here may have no time for that.
-                opening = self._opening[scope] = Future()
+                opening = Future()
                 threading.Thread(
                     target=self._make, args=(scope, opening), name="memory-opening", daemon=True
                 ).start()
+                self._opening[scope] = opening
         try:
             return opening.result(seconds)
         except TimeoutError:
@@ -86,19 +88,20 @@ class Stores:
             store = SqliteStore(self.path_of(scope), scope, self._questions)
         except BaseException as error:
             with self._lock:
-                del self._opening[scope]
+                self._opening.pop(scope, None)
             opening.set_exception(error)
             return
         with self._lock:
-            del self._opening[scope]
+            self._opening.pop(scope, None)
             if not self._is_closed:
                 self._open[scope] = store
+        opening.set_result(store)
         if self._is_closed:
             store.close()
-        elif self._tender:
+            return
+        if self._tender:
             store.when_added = self._tender.wake
             self._tender.wake(store)
-        opening.set_result(store)
         with contextlib.suppress(MemoryUnavailable):
             store.finish()
 
@@ -133,16 +136,16 @@ class Stores:
 
     def close(self) -> None:
         """Let go of all files and threads."""
-        if self._tender:
-            self._tender.stop()
         with self._lock:
             self._is_closed = True
-            for store in self._open.values():
-                with contextlib.suppress(sqlite3.Error):
-                    store.close()
-            self._open.clear()
+            stores, self._open = list(self._open.values()), {}
         if self._questions:
-            self._questions.close()
+            self._questions.close()  # first: the tender may be waiting for a remote model
+        if self._tender:
+            self._tender.stop()
+        for store in stores:
+            with contextlib.suppress(sqlite3.Error):
+                store.close()
 
 
 class _Tender(threading.Thread):
@@ -190,4 +193,4 @@ class _Tender(threading.Thread):
             self._ends = True
             self._something.notify()
         if self.is_alive():
-            self.join()
+            self.join(SECONDS_TO_END)

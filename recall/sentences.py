@@ -17,7 +17,8 @@ _SPACE: Final = re.compile(r"[\s\u200b-\u200f\u2060\ufeff]+")
 # What begins an item of a list, a heading or a quotation is no part of what it says; but C# and x_
 # end as they do for a reason.
 _MARKER: Final = re.compile(r"(?:(?:[-*•–—>#]+|\d{1,3}[.)])\s+)+")
-_AROUND: Final = " \"'“”‘’«»()[]{}.,;:!?…。！？؟、"
+# A question is another sentence than the statement in its words.
+_AROUND: Final = " \"'“”‘’«»()[]{}.,;:!…。！、"
 _EMPHASIS: Final = ("**", "__", "*", "_", "`")
 
 

@@ -141,7 +141,10 @@ def _prepare(path: Path, scope: str | None) -> Path | None:
 
 
 def _open_and_upgrade(path: Path, scope: str | None) -> None:
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    with contextlib.suppress(FileExistsError):
+        # Never one that is there: closing it would drop the locks that this process has on it.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    path.chmod(0o600)  # of one that was copied here
     with contextlib.closing(connect(path)) as db:
         version = _version(path, db)
         if version > migrations.VERSION:

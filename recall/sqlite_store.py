@@ -48,12 +48,15 @@ from recall.sqlite_file import (
     transaction,
     translated,
 )
+from recall.standing import Stated
 from recall.vectors import quantised
 
 logger = logging.getLogger("memory_proxy")
 
 JOURNAL_KEPT: Final = 50_000
+MOST_FOLLOWED: Final = 5_000  # changes; after more, reading everything anew is quicker
 MEMORIES_KEPT: Final = 1_000  # of those found lately, in memory
+SECONDS_TO_CLOSE: Final = 5.0
 SECONDS_FOR_A_SEARCH: Final = 0.003
 ROWS_AT_ONCE: Final = 2_000
 EMBEDDED_AT_ONCE: Final = 8
@@ -72,6 +75,8 @@ _WITHOUT_VECTOR: Final = (
 )
 # Exchanges; of some nobody knows when they were.
 _THESE: Final = "(?1 IS NULL OR session = ?1) AND (?2 IS NULL OR started > 0 AND started < ?2)"
+_TO_BE_WIPED: Final = "INSERT OR REPLACE INTO meta VALUES ('wipe', random())"
+_WIPE_MARK: Final = "SELECT value FROM meta WHERE name = 'wipe'"
 _RULES: Final = "SELECT memory, subjects, strength, force FROM rules"
 
 type Taught = list[list[Added]]
@@ -146,9 +151,8 @@ class SqliteStore:
             added = []
             for drafts, exchange in lessons:
                 if exchange is not None:
-                    rows.put_exchange(db, graves, exchange)
+                    rows.put_exchange(db, graves, rows.redacted_exchange(exchange))
                 added.append([self._put(db, graves, draft) for draft in drafts])
-            _prune_journal(db)
         self.when_added(self)
         return added
 
@@ -220,7 +224,7 @@ class SqliteStore:
                     said |= rows.bury(db, graves, row)
             if said:
                 rows.cut_forgotten(db, graves, said)
-                db.execute("INSERT OR REPLACE INTO meta VALUES ('wipe', 1)")
+                db.execute(_TO_BE_WIPED)
             forgotten = before - _count(db, "memories")
         if forgotten:
             self._wipe()
@@ -244,7 +248,7 @@ class SqliteStore:
                 (session and storable(session), before),
             ).rowcount
             if gone:
-                db.execute("INSERT OR REPLACE INTO meta VALUES ('wipe', 1)")
+                db.execute(_TO_BE_WIPED)
         if gone:
             self._wipe()
         return gone
@@ -283,7 +287,7 @@ class SqliteStore:
                     progress(done, len(todo))
                 rows.count_redactions(db, here)
                 if here:
-                    db.execute("INSERT OR REPLACE INTO meta VALUES ('wipe', 1)")
+                    db.execute(_TO_BE_WIPED)
             for kind, count in here.items():
                 found[kind] = found.get(kind, 0) + count
         if found:
@@ -498,7 +502,7 @@ class SqliteStore:
                     progress(done, total)
         with self._write() as db:
             if self.embedder:
-                db.execute("DELETE FROM vectors")
+                db.execute("DELETE FROM vectors")  # those of other models as well
             db.execute("REINDEX")
         with self._reading:
             self._forget_index()
@@ -596,7 +600,7 @@ class SqliteStore:
                 [version] = db.execute("PRAGMA data_version").fetchone()
                 if version == loading.version:
                     return loading.index
-                self._memories.clear()
+                self._memories = {}  # somebody may be reading the old one
                 if self._follow(db, loading.index):
                     loading.version = version
                     return loading.index
@@ -607,10 +611,11 @@ class SqliteStore:
         self._look_for_the_file()
         with self._reading:
             if self._loading is None:
-                self._loading = _Loading()
+                loading = _Loading()
                 threading.Thread(
-                    target=self._load, args=(self._loading,), name="memory-index", daemon=True
+                    target=self._load, args=(loading,), name="memory-index", daemon=True
                 ).start()
+                self._loading = loading
             return self._loading
 
     def _load(self, loading: "_Loading") -> None:
@@ -672,6 +677,9 @@ class SqliteStore:
                     (index.seq,),
                 )
             ]
+            if len(changed) > MOST_FOLLOWED:
+                return False
+            rules: list[Stated] = []
             for first in range(0, len(changed), 500):
                 part = changed[first : first + 500]
                 marks = ",".join("?" * len(part))
@@ -679,7 +687,8 @@ class SqliteStore:
                     f"{_JOINED} WHERE m.row IN ({marks}) ORDER BY m.row", (model, *part)
                 ).fetchall()
                 index.take_over(part, _with_terms(found, stale, db))
-                index.put_rules(db.execute(f"{_RULES} WHERE memory IN ({marks})", part).fetchall())
+                rules += db.execute(f"{_RULES} WHERE memory IN ({marks})", part).fetchall()
+            index.put_rules(rules)
             index.seq = seq
         return True
 
@@ -687,6 +696,8 @@ class SqliteStore:
 
     def _open(self) -> None:
         with self._writing, self._reading:
+            if self._is_closed:
+                raise MemoryUnavailable(f"{self.path} is closed.")
             self.set_aside_to = prepare(self.path, self.scope.project) or self.set_aside_to
             with translated(self.path):
                 self._close_connections()
@@ -719,6 +730,7 @@ class SqliteStore:
             try:
                 with translated(self.path), transaction(self._writer) as db:
                     yield db
+                    _prune_journal(db)
             except StoreDamaged as damage:
                 self._give_up(damage, identity)
                 raise
@@ -788,11 +800,15 @@ class SqliteStore:
             if self._writer is None:
                 return
             try:
+                # Whoever sets the mark again meanwhile has more to be wiped.
+                marked = self._writer.execute(_WIPE_MARK).fetchone()
                 with contextlib.suppress(sqlite3.OperationalError):
                     self._writer.execute("VACUUM")
                 [busy, *_pages] = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
                 if not busy:
-                    self._writer.execute("DELETE FROM meta WHERE name = 'wipe'")
+                    self._writer.execute(
+                        "DELETE FROM meta WHERE name = 'wipe' AND value IS ?", marked or (None,)
+                    )
                     return
                 reason = "it is being read"
             except sqlite3.Error as error:
@@ -802,7 +818,7 @@ class SqliteStore:
     def finish(self) -> None:
         """Do what could not be done when something was forgotten."""
         with self._read() as db:
-            is_unfinished = db.execute("SELECT 1 FROM meta WHERE name = 'wipe'").fetchone()
+            is_unfinished = db.execute(_WIPE_MARK).fetchone()
         if is_unfinished:
             self._wipe()
 
@@ -816,7 +832,7 @@ class SqliteStore:
     def close(self) -> None:
         """Let go of files and threads."""
         if loading := self._loading:
-            loading.done.wait()
+            loading.done.wait(SECONDS_TO_CLOSE)
         with self._writing, self._reading:
             self._is_closed = True
             self._close_connections()

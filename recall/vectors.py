@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 type Slots = NDArray[np.signedinteger[Any]]
 
-ROWS: Final = 16_384  # of a block; memory is taken block by block and never copied
+ROWS: Final = 65_536  # of a block; memory is taken block by block and never copied
 _SAMPLE: Final = 4_096
 _NEVER: Final = 65_535  # as a distance
 
@@ -47,6 +47,9 @@ class Vectors:
         self.blocks: list[_Block] = []
         self.known = 0
         self._sum = np.zeros(dimension, np.float64)
+        # To work in, so that no search has to ask the system for memory.
+        self._differing = np.empty(ROWS, np.uint64)
+        self._bits = np.empty(ROWS, np.uint8)
 
     def put(self, first_slot: int, values: NDArray[np.int8]) -> None:
         """Keep the vectors of slots that follow one another; a row of zeros is no vector."""
@@ -95,9 +98,7 @@ class Vectors:
             rows = min(ROWS, slots - number * ROWS)
             if rows <= 0:
                 break
-            distance = np.bitwise_count(block.signs[0, :rows] ^ wanted[0]).astype(np.uint16)
-            for word in range(1, len(wanted)):
-                distance += np.bitwise_count(block.signs[word, :rows] ^ wanted[word])
+            distance = self._distances(block, wanted, rows)
             if self.known < slots:
                 distance[np.isnan(block.scales[:rows])] = _NEVER
             distances.append(distance)
@@ -109,6 +110,18 @@ class Vectors:
             near = distance < _NEVER if limit is None else distance <= limit
             found.append((np.flatnonzero(near) + number * ROWS).astype(np.int32))
         return np.concatenate(found)
+
+    def _distances(
+        self, block: _Block, wanted: NDArray[np.uint64], rows: int
+    ) -> NDArray[np.uint16]:
+        """In how many signs each vector of a block differs from the question's."""
+        differing, bits = self._differing[:rows], self._bits[:rows]
+        distance = np.zeros(rows, np.uint16)
+        for word, own in enumerate(wanted):
+            np.bitwise_xor(block.signs[word, :rows], own, out=differing)
+            np.bitwise_count(differing, out=bits)
+            distance += bits
+        return distance
 
     def cosines(self, question: NDArray[np.float32], slots: Slots) -> NDArray[np.float32]:
         """How near each of these is; NaN where a slot has no vector."""
