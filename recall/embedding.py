@@ -4,12 +4,9 @@ The shipped model is all-MiniLM-L6-v2, see recall/model/README.md. It needs onnx
 network; where it cannot run, the engine finds memories by their words only.
 """
 
-import contextlib
 import hashlib
 import importlib.util
 import logging
-import os
-import sys
 import threading
 import time
 from collections import OrderedDict
@@ -331,13 +328,6 @@ class Questions:
 
 def _key(text: str) -> bytes:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-
-
-def be_background() -> None:
-    """Let everything else run before the calling thread, where the platform can do that."""
-    if sys.platform == "linux":  # elsewhere this would be the whole process
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
 
 
 @dataclass(frozen=True, slots=True)

@@ -213,7 +213,6 @@ class Learner:
     # --- the thread ------------------------------------------------------------------------
 
     def _run(self) -> None:
-        _be_background()
         while (batch := self._next()) is not None:
             try:
                 self._learn(batch)
@@ -497,12 +496,3 @@ def _meant(store: Store, wish: Forget) -> list[Memory]:
 
 def _with_rules(drafts: Sequence[Draft]) -> tuple[Draft, ...]:
     return tuple(draft for draft in drafts if draft.rules)
-
-
-def _be_background() -> None:
-    """Let everything else on this machine go first."""
-    try:
-        from recall.embedding import be_background
-    except ImportError:
-        return  # learning goes on where vectors cannot be made
-    be_background()

@@ -63,7 +63,6 @@ class Rule:
     key: str
     strength: float
     forbids: bool = False
-    amends: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -384,10 +383,6 @@ _FORBIDS = re.compile(
     r"\b(?:never|don't|do not|avoid|no|not|without|stop|refrain|nie|niemals|kein\w*|nicht|jamais|"
     r"ne|nunca|evita)\b"
 )
-_AMENDS = re.compile(
-    r"\b(?:instead|no longer|any ?more|updat\w+|chang\w+|now|new|switch\w*|replac\w+|revis\w+|"
-    r"from now on|going forward|moving forward|forget|statt|jetzt|neu\w*|désormais|ahora)\b"
-)
 # What follows tells the reason and no longer the rule.
 _REASON = re.compile(
     r"\b(?:so that|because|since|as it|as this|which|this (?:will|helps|is)|even if|even though|"
@@ -541,9 +536,9 @@ def recognise(text: str) -> tuple[Rule, ...]:
         subjects = _subjects_in(low)
         strength = _strength(low, subjects)
         if strength:
-            forbids, amends = bool(_FORBIDS.search(low)), bool(_AMENDS.search(low))
+            forbids = bool(_FORBIDS.search(low))
             rules += [
-                Rule(sentence, about, key, strength, forbids, amends)
+                Rule(sentence, about, key, strength, forbids)
                 for about, key in _rules_in(low, before)
             ]
             if len(rules) >= MOST_RULES:

@@ -16,8 +16,9 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Final
 
-from recall.embedding import Embedder, Questions, be_background
+from recall.embedding import Embedder, Questions
 from recall.errors import MemoryUnavailable
+from recall.process import be_background
 from recall.records import USER, Scope
 from recall.sqlite_file import connect, translated
 from recall.sqlite_store import SqliteStore

@@ -34,6 +34,7 @@ from recall.lines import (
     memory_line,
     memory_of,
 )
+from recall.process import give_memory_back
 from recall.records import Added, Draft, Exchange, Findings, Hit, Kind, Memory, Scope
 from recall.sentences import fingerprint, storable
 from recall.sqlite_file import (
@@ -625,6 +626,7 @@ class SqliteStore:
                 index, stale = self._read_index()
             index.settle()
             loading.index = index
+            give_memory_back()
         except StoreDamaged as damage:
             loading.failure = str(damage)
             self._give_up(damage, identity)

@@ -26,6 +26,7 @@ from scripts.memory_output import (
     rules,
     short,
     stats_fields,
+    stats_line,
     stats_lines,
     told,
     when,
@@ -290,8 +291,12 @@ def import_(view: View, file: str) -> None:
 
 @memory.command()
 @whose
-def stats(view: View) -> None:
+@click.option("--everywhere", is_flag=True, help="A line for every memory there is.")
+def stats(view: View, everywhere: bool) -> None:
     """Say how much is remembered, and where it lies."""
+    if everywhere:
+        overview(view)
+        return
     with view.store(by_meaning=True) as store:  # or it could not tell what has no vector yet
         counted, path = store.stats(), store.path
     aside = sorted(path.parent.glob(f"{path.name}.damaged-*"))
@@ -319,6 +324,19 @@ def redact(view: View) -> None:
             redacted = store.redact(report)
         embed(store, EMBEDDED_OF_MANY)
     view.answer({"redacted": dict(redacted)}, *(redactions(redacted) or ["There was no secret."]))
+
+
+def overview(view: View) -> None:
+    """A line for every memory there is: how many, how large, whose."""
+    found = [(store.scope.project, store.stats(), store.path) for store in view.everywhere()]
+    if view.machine:
+        fields = [stats_fields(counted, project, path, []) for project, counted, path in found]
+        click.echo(as_json(fields, indent=2))
+        return
+    for project, counted, _path in found:
+        click.echo(stats_line(counted, project or "you, across all projects"))
+    if not found:
+        click.echo("Nothing is remembered yet.")
 
 
 def _given(words: tuple[str, ...]) -> str:

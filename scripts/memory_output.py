@@ -246,6 +246,12 @@ def stats_lines(told: "Stats", of: str, file: Path, aside: list[Path]) -> Iterat
         yield f"{name:<10} {printable(value)}"
 
 
+def stats_line(told: "Stats", of: str) -> str:
+    """The same in one line."""
+    count = many(sum(told.kinds.values()), "memory", "memories")
+    return f"{count:>16}  {_size(told.bytes):>9}  {printable(of)}"
+
+
 def redactions(counts: Mapping[str, int]) -> list[str]:
     """A line that says what secrets were taken out, by kind, or none."""
     return [f"Redacted: {_listed(counts)}."] if any(counts.values()) else []

@@ -73,6 +73,18 @@ class View:
     def name(self) -> str:
         return printable(self.scope.project or "you, across all projects")
 
+    def everywhere(self) -> Iterator["SqliteStore"]:
+        """The store of every memory there is, the user's own first."""
+        from recall.scopes import Stores
+
+        stores = Stores(self._desk.places.memory_dir)
+        try:
+            for scope in stores.known():
+                with stores.open(scope) as store:
+                    yield store
+        finally:
+            stores.close()
+
     @contextlib.contextmanager
     def store(self, *, to_write: bool = False, by_meaning: bool = False) -> Iterator["SqliteStore"]:
         """The store of the scope; one that is not there yet is made only to write into it."""

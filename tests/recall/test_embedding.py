@@ -21,9 +21,9 @@ from recall.embedding import (
     MiniLM,
     Questions,
     Vector,
-    be_background,
     embedder_of,
 )
+from recall.process import be_background
 from recall.remote_embedding import Remote
 from routing.errors import ConfigError
 

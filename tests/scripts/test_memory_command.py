@@ -1153,3 +1153,15 @@ def test_the_help_has_the_commands_in_the_order_of_their_use(person: Person) -> 
     shown = [line.split()[0] for line in told.partition("Commands:")[2].splitlines() if line]
     assert shown == list(memory_command.memory.commands)
     assert shown[:4] == ["list", "search", "show", "add"]
+
+
+def test_all_memories_there_are_can_be_seen_at_once(person: Person) -> None:
+    assert person("stats", "--everywhere").stdout == "Nothing is remembered yet.\n"
+    person("add", "The lighthouse is red.")
+    person("add", "--user", "I live in Oslo.")
+
+    told, machine = person("stats", "--everywhere"), person.json("stats", "--everywhere")
+
+    assert [line.split()[:2] for line in told.stdout.splitlines()] == [["1", "memory"]] * 2
+    assert "you, across all projects" in told.stdout.splitlines()[0]
+    assert [one["project"] is None for one in machine] == [True, False]
