@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from recall import ranking, rules, threshold, words
 from recall.embedding import MiniLM, how_common
-from recall.postings import Lexical, Postings
+from recall.postings import Lexical, Postings, merge
 from recall.records import Role
 from recall.standing import Pinned, Standing, Stated
 from recall.vectors import Vectors
@@ -28,7 +28,7 @@ JUDGED: Final = 50
 # Who spells out an identifier that few memories hold wants these, whatever else is in the prompt.
 SPELLED_OUT: Final = 0.5
 ANSWERS_KEPT: Final = 256
-MOST_POSITIONS: Final = 2**31 - 1
+MERGED_AT_ONCE: Final = 50_000  # postings, in some milliseconds
 LONGEST_CHAIN: Final = 64  # of rules that replaced each other; it might be a ring
 # How far a superseded memory comes behind the one that stands in its place.
 BEHIND: Final = 1e-3
@@ -104,7 +104,7 @@ class Index:
         about["session"] = [self._number(self._session_numbers, s) for s in columns[1]]
         about["human"] = [role == Role.USER for role in columns[2]]
         about["speaker"] = [self._number(self._speaker_numbers, s) for s in columns[3]]
-        about["position"] = np.clip(columns[4], 0, MOST_POSITIONS)
+        about["position"] = columns[4]
         about["created"] = [np.nan if c is None else c for c in columns[5]]
         about["successor"] = [s or 0 for s in columns[6]]
         about["asks"] = [words.is_question(end) for end in columns[7]]
@@ -164,8 +164,8 @@ class Index:
             self._append([row for row in rows if row[0] > last])
             for slot in range(first, self.slots):
                 self._link(slot)
-            # Large merges wait for `settle`: a request may be waiting for this.
-            while self.words.is_ragged() and self.words.segments[-2].size < 50_000:
+            # Large merges are left to `tidy`: a request may be waiting for this.
+            while self.words.is_ragged() and self.words.segments[-2].size < MERGED_AT_ONCE:
                 self.words.merge_last()
 
     def _update(self, slot: int, row: Indexed) -> None:
@@ -212,6 +212,18 @@ class Index:
             about["before"][second[together]] = first[together]
             self._last_of_session = dict(zip(sessions[order].tolist(), order.tolist(), strict=True))
             self.words.merge_all()
+
+    def tidy(self) -> None:
+        """Merge what has become many pieces, while searches go on."""
+        while True:
+            with self._lock:
+                if not self.words.is_ragged():
+                    return
+                before, last = self.words.segments[-2:]
+            merged = merge(before, last)
+            with self._lock:
+                if not self.words.replace(before, last, merged):
+                    return  # something else has come of them meanwhile
 
     def _slot_of(self, row: int) -> int:
         """The slot of a row, -1 if it is not here."""

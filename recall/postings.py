@@ -7,6 +7,7 @@ stays cheap and a search touches few of them.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -62,6 +63,11 @@ class Segment:
         terms = np.repeat(self.terms, np.diff(self.starts)).astype(np.uint64)
         slots = self.slots.astype(np.uint64)
         return (terms << np.uint64(32)) | (slots << np.uint64(8)) | self.counts
+
+
+def merge(*segments: Segment) -> Segment:
+    """One segment of several."""
+    return Segment.of(np.concatenate([segment.packed() for segment in segments]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +137,20 @@ class Postings:
     def merge_all(self) -> None:
         """Make one segment of all."""
         if len(self.segments) > 1:
-            parts = [segment.packed() for segment in self.segments]
-            self.segments = [Segment.of(np.concatenate(parts))]
+            self.segments = [merge(*self.segments)]
 
     def merge_last(self) -> None:
         """Make one segment of the last two."""
         last, before = self.segments.pop(), self.segments.pop()
-        self.segments.append(Segment.of(np.concatenate([before.packed(), last.packed()])))
+        self.segments.append(merge(before, last))
+
+    def replace(self, before: Segment, last: Segment, merged: Segment) -> bool:
+        """Put one segment in the place of two that follow each other, if they are still there."""
+        for place, (one, other) in enumerate(pairwise(self.segments)):
+            if one is before and other is last:
+                self.segments[place : place + 2] = [merged]
+                return True
+        return False
 
     def look_up(self, terms: NDArray[np.uint32]) -> LookedUp:
         """Find the postings of these terms."""

@@ -36,7 +36,7 @@ SECONDS_AFTER_A_FAILURE: Final = 30.0
 class Stores:
     """The stores of one user, each opened when it is first asked for.
 
-    Where they are tended, a thread makes the vectors of what was stored without one.
+    Where they are tended, a thread keeps the indexes tidy and makes the vectors that are missing.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Stores:
         self._is_closed = False
         self._paths: dict[Scope, Path] = {}
         self._lock = threading.Lock()
-        self._tender = _Tender() if tended and embedder else None
+        self._tender = _Tender() if tended else None
 
     @contextlib.contextmanager
     def open(
@@ -150,7 +150,7 @@ class Stores:
 
 
 class _Tender(threading.Thread):
-    """Makes vectors in the background for whatever was stored without one."""
+    """Tidies indexes in the background, and makes vectors for whatever was stored without one."""
 
     def __init__(self) -> None:
         super().__init__(name="memory-vectors", daemon=True)
@@ -179,6 +179,7 @@ class _Tender(threading.Thread):
                     return
                 store = self._waiting.pop()
             try:
+                store.tidy()
                 if store.embed_pending(limit=EMBEDDED_IN_A_ROW) == EMBEDDED_IN_A_ROW:
                     self.wake(store)
             except Exception as error:  # whatever it is, other stores wait as well

@@ -607,6 +607,11 @@ class SqliteStore:
                     return loading.index
                 self._loading = None  # too much has changed: it is read anew
 
+    def tidy(self) -> None:
+        """Put the index in memory into good shape, while searches go on."""
+        if (loading := self._loading) and loading.index:
+            loading.index.tidy()
+
     def start_loading(self) -> "_Loading":
         """Read the index in the background, unless that is done or under way."""
         self._look_for_the_file()

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from recall import ranking, words
 from recall.drafts import draft
 from recall.errors import MemoryUnavailable
-from recall.index import LOOKED_AT_CLOSELY
+from recall.index import LOOKED_AT_CLOSELY, Asked, Index
 from recall.lines import Line, memory_line
 from recall.postings import Postings, pack_terms
 from recall.records import Draft, Findings, Kind, Memory, Role, Scope
@@ -652,3 +652,25 @@ def test_searching_goes_on_while_others_add_edit_and_forget(seeing: Stores) -> N
             changing.result()
         assert not forgotten & {hit.memory.id for hit in ask(store, "orchard apple", 500).hits}
         assert len(ask(store, "orchard", 1_000).hits) == store.count()
+
+
+def test_many_small_additions_become_few_pieces_and_the_same_answers() -> None:
+    index, others = Index(), Index()
+    terms = [pack_terms(words.index_terms(f"kiln {n} glows {n % 7}")) for n in range(3_001)]
+    rows = [
+        (row, "s", "user", "", row, None, None, "", 1, terms[row], None) for row in range(1, 3_001)
+    ]
+    others.append(rows)
+    others.settle()
+    index.append(rows[:1])
+    index.settle()
+    for first in range(1, len(rows), 30):
+        part = rows[first : first + 30]
+        index.take_over([row[0] for row in part], part)
+        index.tidy()
+
+    assert not index.words.is_ragged()
+    for question in ("kiln 17", "glows 3 kiln", "which kiln glows?"):
+        asked = Asked.of(question)
+        one, other = index.search(asked, None, 20), others.search(asked, None, 20)
+        assert [hit[0] for hit in one.ranked] == [hit[0] for hit in other.ranked]
