@@ -104,7 +104,7 @@ class Stores:
             store.when_added = self._tender.wake
             self._tender.wake(store)
         with contextlib.suppress(MemoryUnavailable):
-            store.finish()
+            store.tidy()
 
     def exists(self, scope: Scope) -> bool:
         """Whether anything was ever stored for a scope."""

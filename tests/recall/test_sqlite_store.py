@@ -28,7 +28,8 @@ from recall.errors import MemoryUnavailable, StoreTooNew
 from recall.records import Directive, Draft, Evidence, Exchange, Kind, Role, Scope
 from recall.scopes import Stores
 from recall.sqlite_file import APPLICATION
-from recall.sqlite_store import JOURNAL_KEPT, SqliteStore
+from recall.sqlite_store import SqliteStore
+from recall.store_file import JOURNAL_KEPT
 
 pytest.register_assert_rewrite("tests.recall.conformance")
 
