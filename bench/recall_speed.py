@@ -17,10 +17,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from itertools import compress
 from pathlib import Path
 
 SCOPE = "/bench"
 PATIENCE = 120.0
+SHORT = 60  # words
 
 
 def main() -> None:
@@ -127,8 +129,11 @@ def measure(folder: Path) -> None:
             hits = store.search(text, limit=5, seconds=PATIENCE).hits
             found += any(hit.memory.id == wanted for hit in hits)
         size = store.stats().bytes
+    is_short = [len(text.split()) < SHORT for text, _wanted in asked]
     print(f"recall with the question's vector to be made: {_spread(fresh)}")
+    print(f"  the same, of questions of a sentence or two: {_spread([*compress(fresh, is_short)])}")
     print(f"search with the question's vector known:      {_spread(known)}")
+    print(f"  the same, of questions of a sentence or two: {_spread([*compress(known, is_short)])}")
     print(f"recall of the same question once more:        {_spread(again)}")
     print(f"the memory asked for is among the first 5: {100 * found / len(asked):.1f} %")
     grown = _resident() - idle

@@ -98,7 +98,6 @@ class Following:
                 index, stale = self._read_index()
             index.settle()
             loading.index = index
-            give_memory_back()
         except StoreDamaged as damage:
             loading.failure = str(damage)
             self._file.give_up(damage, identity)
@@ -108,6 +107,7 @@ class Following:
             loading.failure = f"{self._file.path} cannot be read: {type(error).__name__}"
         finally:
             loading.done.set()
+        give_memory_back()  # which takes a while itself
         if loading.index is not None and stale:
             self._keep_terms(stale)
 
