@@ -87,9 +87,9 @@ class Index:
     def append(self, rows: Sequence[Indexed]) -> None:
         """Take in more memories; their rows are greater than all before. `settle` completes it."""
         with self._lock:
-            self._append(rows)
+            self._append(rows, later=True)
 
-    def _append(self, rows: Sequence[Indexed]) -> None:
+    def _append(self, rows: Sequence[Indexed], *, later: bool = False) -> None:
         if not rows:
             return
         first, last = self.slots, self.slots + len(rows)
@@ -110,7 +110,7 @@ class Index:
         about["asks"] = [words.is_question(end) for end in columns[7]]
         about["alive"] = True
         self.slots = last  # from here on nothing fails
-        self.words.add(first, columns[9])
+        self.words.add(first, columns[9], later=later)
         self._put_vectors(first, columns[10])
         about["before"] = about["after"] = -1
 

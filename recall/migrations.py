@@ -111,7 +111,7 @@ CREATE TABLE vectors (
     model INTEGER NOT NULL REFERENCES models (number), -- two processes may use two models
     vector BLOB NOT NULL,
     PRIMARY KEY (memory, model)
-);
+) WITHOUT ROWID;
 
 -- What changed, in order: how the indexes of running processes keep up.
 CREATE TABLE journal (seq INTEGER PRIMARY KEY AUTOINCREMENT, memory INTEGER NOT NULL);

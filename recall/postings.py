@@ -98,9 +98,13 @@ class Postings:
         self.live = 0
         self.live_length = 0.0
         self._norms_known: NDArray[np.float32] | None = None
+        self._later: list[NDArray[np.uint64]] = []
 
-    def add(self, first_slot: int, blobs: Sequence[bytes]) -> None:
-        """Take in the packed terms of memories whose slots follow one another."""
+    def add(self, first_slot: int, blobs: Sequence[bytes], *, later: bool = False) -> None:
+        """Take in the packed terms of memories whose slots follow one another.
+
+        What is to be added later can be searched after `merge_all`, which then costs far less.
+        """
         if not blobs:
             return
         if first_slot + len(blobs) > MOST_SLOTS:
@@ -121,7 +125,11 @@ class Postings:
         high = kept & np.uint64(0xFFFFFFFF00000000)
         if not len(kept):
             return  # they hold no word
-        self.segments.append(Segment.of(high | (slots << np.uint64(8)) | counts))
+        packed = high | (slots << np.uint64(8)) | counts
+        if later:
+            self._later.append(packed)
+        else:
+            self.segments.append(Segment.of(packed))
 
     def remove(self, slot: int) -> None:
         """The memory is gone; its postings stay until the index is next read from the file."""
@@ -136,8 +144,10 @@ class Postings:
 
     def merge_all(self) -> None:
         """Make one segment of all."""
-        if len(self.segments) > 1:
-            self.segments = [merge(*self.segments)]
+        parts = [segment.packed() for segment in self.segments] + self._later
+        self._later = []
+        if parts:
+            self.segments = [Segment.of(np.concatenate(parts))]
 
     def merge_last(self) -> None:
         """Make one segment of the last two."""
