@@ -16,7 +16,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Final
 
-from recall.embedding import Embedder, Questions
+from recall.embedding import Embedder, MiniLM, Questions
 from recall.errors import MemoryUnavailable
 from recall.process import be_background
 from recall.records import USER, Scope
@@ -50,6 +50,8 @@ class Stores:
         self._paths: dict[Scope, Path] = {}
         self._lock = threading.Lock()
         self._tender = _Tender() if tended else None
+        if tended and self._questions and isinstance(embedder, MiniLM):
+            self._questions.ask("")  # the model is there before the first question comes
 
     @contextlib.contextmanager
     def open(
