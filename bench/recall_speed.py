@@ -125,9 +125,7 @@ def measure(folder: Path) -> None:
             # First with its vector to be made; then a search of another size, for which the vector
             # is known and no answer is kept; then the same once more.
             fresh.append(_timed(engine, text + " ?", scope))
-            began = time.perf_counter()
-            store.search(text + " ?", limit=29, relevant_only=True, seconds=PATIENCE)
-            known.append(time.perf_counter() - began)
+            known.append(_searched(store, text + " ?"))
             again.append(_timed(engine, text + " ?", scope))
             hits = store.search(text, limit=5, seconds=PATIENCE).hits
             found += any(hit.memory.id == wanted for hit in hits)
@@ -139,9 +137,8 @@ def measure(folder: Path) -> None:
     print(f"  the same, of questions of a sentence or two: {_spread([*compress(known, is_short)])}")
     print(f"recall of the same question once more:        {_spread(again)}")
     print(f"the memory asked for is among the first 5: {100 * found / len(asked):.1f} %")
-    print(
-        f"resident memory above the idle proxy's: {(_resident() - idle) / 1e6:.0f} MB; file {size / 1e6:.0f} MB"
-    )
+    grown = (_resident() - idle) / 1e6
+    print(f"resident memory above the idle proxy's: {grown:.0f} MB; file {size / 1e6:.0f} MB")
 
     cost, wall = [], []
     with stores.open(scope) as store:
@@ -180,6 +177,12 @@ async def _first(engine: "object", scope: object, question: str) -> float:
 def _timed(engine: "object", text: str, scope: object) -> float:
     began = time.perf_counter()
     engine.recall_now(text, scope, PATIENCE)  # type: ignore[attr-defined]
+    return time.perf_counter() - began
+
+
+def _searched(store: "object", text: str) -> float:
+    began = time.perf_counter()
+    store.search(text, limit=29, relevant_only=True, seconds=PATIENCE)  # type: ignore[attr-defined]
     return time.perf_counter() - began
 
 

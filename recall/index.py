@@ -20,9 +20,9 @@ from recall.vectors import Vectors
 # Up to so many memories, each is looked at closely. Beyond, the best by words and by signs are,
 # with what was said around the best of these.
 LOOKED_AT_CLOSELY: Final = 1_500
-BY_WORDS: Final = 300
-BY_SIGNS: Final = 300
-WITH_NEIGHBOURS: Final = 120
+BY_WORDS: Final = 200
+BY_SIGNS: Final = 200
+WITH_NEIGHBOURS: Final = 80
 # The threshold looks at so many of the best: with 10 it loses 5 % of what helps.
 JUDGED: Final = 50
 # Who spells out an identifier that few memories hold wants these, whatever else is in the prompt.

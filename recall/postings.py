@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 # A word in more memories than this is worth little and costs much; beyond the allowance such
 # words only re-order the memories that rarer words have found.
-POSTINGS_READ: Final = 15_000
+POSTINGS_READ: Final = 10_000
 TERMS_READ: Final = 40
 COMMON_TERMS_READ: Final = 12
 _SLOT_BITS: Final = 24  # of a packed posting: 32 bits of term, 24 of slot, 8 of count
