@@ -19,6 +19,12 @@ import time
 from collections.abc import Sequence
 from itertools import compress
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from recall.engine import Recall
+    from recall.records import Scope
+    from recall.sqlite_store import SqliteStore
 
 SCOPE = "/bench"
 PATIENCE = 120.0
@@ -156,7 +162,7 @@ def measure(folder: Path) -> None:
     stores.close()
 
 
-async def _first(engine: "object", scope: object, question: str) -> float:
+async def _first(engine: "Recall", scope: "Scope", question: str) -> float:
     """Recall for the first time; by how much another task was late meanwhile, in ms."""
     late = 0.0
 
@@ -168,21 +174,21 @@ async def _first(engine: "object", scope: object, question: str) -> float:
             late = max(late, time.perf_counter() - began - 0.001)
 
     ticking = asyncio.create_task(tick())
-    found = await engine.recall(question, scope, deadline=PATIENCE)  # type: ignore[attr-defined]
+    found = await engine.recall(question, scope, deadline=PATIENCE)
     ticking.cancel()
     print(f"first answer: {found.why}")
     return 1000 * late
 
 
-def _timed(engine: "object", text: str, scope: object) -> float:
+def _timed(engine: "Recall", text: str, scope: "Scope") -> float:
     began = time.perf_counter()
-    engine.recall_now(text, scope, PATIENCE)  # type: ignore[attr-defined]
+    engine.recall_now(text, scope, PATIENCE)
     return time.perf_counter() - began
 
 
-def _searched(store: "object", text: str) -> float:
+def _searched(store: "SqliteStore", text: str) -> float:
     began = time.perf_counter()
-    store.search(text, limit=29, relevant_only=True, seconds=PATIENCE)  # type: ignore[attr-defined]
+    store.search(text, limit=29, relevant_only=True, seconds=PATIENCE)
     return time.perf_counter() - began
 
 

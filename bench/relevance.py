@@ -14,7 +14,6 @@ rules as its own do, and that row says nothing about the threshold.
 """
 
 import argparse
-import json
 import random
 import sys
 import tempfile
@@ -25,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from bench.retrieval import fill
+from bench.retrieval import fill, lines_of
 from recall.embedding import EmbeddingSettings, embedder_of
 from recall.engine import Recall
 from recall.records import Kind, Scope
@@ -293,10 +292,10 @@ def main() -> None:
 def read(memories: Path, questions: Path) -> Set:
     """The memories and the questions of a set."""
     by_user = defaultdict(list)
-    for line in _lines(memories):
+    for line in lines_of(memories):
         by_user[line["user"]].append(line)
     asked = defaultdict(list)
-    for line in _lines(questions):
+    for line in lines_of(questions):
         asked[line["user"]].append(line)
     return Set("/".join(memories.absolute().parts[-3:-1]), by_user, asked)
 
@@ -419,13 +418,6 @@ def report(counts: Counts) -> None:
 
 def _share(part: int, whole: int) -> str:
     return f"{100 * part / whole:.1f} %" if whole else "-"
-
-
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            if line.strip():
-                yield json.loads(line)
 
 
 if __name__ == "__main__":

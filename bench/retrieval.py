@@ -43,10 +43,10 @@ def main() -> None:
     arguments = parser.parse_args()
 
     scopes = defaultdict(list)
-    for line in _lines(arguments.memories):
+    for line in lines_of(arguments.memories):
         scopes[line["user"]].append(line)
     questions = defaultdict(list)
-    for line in _lines(arguments.queries):
+    for line in lines_of(arguments.queries):
         questions[line["user"]].append(line)
 
     model = EmbeddingSettings(model="none" if arguments.words_only else None)
@@ -106,7 +106,8 @@ def _draft(line: dict[str, Any]) -> Any:
     )
 
 
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
+def lines_of(path: Path) -> Iterator[dict[str, Any]]:
+    """The values of a file of JSON lines."""
     with path.open(encoding="utf-8") as file:
         for line in file:
             if line.strip():

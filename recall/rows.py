@@ -456,28 +456,16 @@ def count_redactions(db: sqlite3.Connection, found: Mapping[str, int]) -> None:
     )
 
 
-def redacted(memory: Memory) -> Memory:
-    """The same by today's rules: what comes from elsewhere may not have seen them."""
+def redacted[T: (Draft, Memory)](given: T) -> T:
+    """The same by today's rules, if nobody has seen to that yet."""
+    if given.checked == VERSION:
+        return given
     return replace(
-        memory,
-        text=redact(memory.text).text,
-        speaker=redact(memory.speaker).text,
-        rules=tuple(replace(rule, text=redact(rule.text).text) for rule in memory.rules),
-        evidence=tuple(replace(e, passage=redact(e.passage).text) for e in memory.evidence),
-        checked=VERSION,
-    )
-
-
-def redacted_draft(draft: Draft) -> Draft:
-    """Likewise, for one that whoever made it has not put through them."""
-    if draft.checked == VERSION:
-        return draft
-    return replace(
-        draft,
-        text=redact(draft.text).text,
-        speaker=redact(draft.speaker).text,
-        rules=tuple(replace(rule, text=redact(rule.text).text) for rule in draft.rules),
-        evidence=tuple(replace(e, passage=redact(e.passage).text) for e in draft.evidence),
+        given,
+        text=redact(given.text).text,
+        speaker=redact(given.speaker).text,
+        rules=tuple(replace(rule, text=redact(rule.text).text) for rule in given.rules),
+        evidence=tuple(replace(e, passage=redact(e.passage).text) for e in given.evidence),
         checked=VERSION,
     )
 

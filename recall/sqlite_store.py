@@ -124,7 +124,7 @@ class SqliteStore:
         return added
 
     def _put(self, db: sqlite3.Connection, graves: Graves, draft: Draft) -> Added:
-        draft = rows.redacted_draft(draft)
+        draft = rows.redacted(draft)
         text, was_cut = graves.without_forgotten(storable(draft.text))
         if was_cut and not text.strip():
             return Added("", "forgotten")
@@ -167,7 +167,7 @@ class SqliteStore:
             row = rows.row_of(db, memory_id)
             if row is None:
                 return None
-            draft = rows.redacted_draft(draft)
+            draft = rows.redacted(draft)
             row = rows.move(db, row, storable(draft.text))
             db.execute(
                 "UPDATE memories SET kind = ?, checked = ?, successor = NULL WHERE row = ?",
