@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from gateway.hide_secrets import hide_secrets
+from routing.hide_secrets import hide_secrets
 
 LINES_KEPT = 40
 CHUNK = 65536

@@ -15,9 +15,9 @@ from secrets import token_hex
 
 from filelock import FileLock, Timeout
 
-from gateway.hide_secrets import hide_secrets
-from gateway.serve_litellm import MALICIOUS
+from gateway.malicious import MALICIOUS
 from routing.errors import ProxyError
+from routing.hide_secrets import hide_secrets
 
 STAMP = ".made-from"
 LOCK_INTERVAL = 0.2

@@ -19,7 +19,7 @@ from gateway.child import Child
 from gateway.child_environment import child_environment
 from gateway.environment import MaliciousRelease, ensure_environment, installed_version
 from gateway.litellm_yaml import LiteLLMYaml, read_litellm_yaml
-from gateway.serve_litellm import MALICIOUS
+from gateway.malicious import MALICIOUS
 from routing.errors import ConfigError, ProxyError
 from routing.ports import LOOPBACK, free_port, is_free
 
@@ -30,7 +30,7 @@ HEALTH = "/health/liveliness"
 # Releases of that time tell their version here to anybody; later ones keep it to themselves.
 VERSION = "/health/readiness"
 SECONDS_TO_CONNECT: Final = 0.1
-SERVE = Path(__file__).with_name("serve_litellm.py")
+SERVE = Path(__file__).parent / "inside" / "serve.py"
 
 State = Literal["installing", "starting", "up", "down", "refused"]
 
@@ -45,11 +45,12 @@ class Remote:
 
 @dataclass(frozen=True, slots=True)
 class Local:
-    """A LiteLLM proxy that we run from a litellm.yaml."""
+    """A LiteLLM that we run from a litellm.yaml: its proxy, or our app over its SDK."""
 
     config: Path
     environment: Path
     requirements: Path
+    kind: Literal["proxy", "sdk"] = "proxy"
     port: int | None = None
     key: str | None = field(default=None, repr=False)
     log: Path | None = None
@@ -267,7 +268,7 @@ class LiteLLMProxy:
 
         python = await ensure_environment(local.environment, local.requirements, progress)
         self._status = replace(self._status, version=installed_version(python))
-        return (str(python), str(SERVE))
+        return (str(python), str(SERVE), "--as", local.kind)
 
     def _usable_port(self, local: Local) -> int:
         port = self._address[2]

@@ -6,6 +6,8 @@ from urllib.parse import quote, unquote_plus
 
 USER: Final = "x-sm-user-id"
 PROJECT: Final = "x-memory-project"
+CALL: Final = "x-memory-call"
+"""By which a call to LiteLLM and the calls that LiteLLM makes for it are known as one."""
 LABEL: Final = re.compile(r"[\x21-\x7e]{1,128}")
 """What may stand for a user: it goes into headers, logs and LiteLLM's books."""
 _OUR_PREFIX: Final = "x-memory-"

@@ -201,7 +201,16 @@ def test_a_malicious_litellm_is_never_imported(tmp_path: Path, version: str) -> 
     (tmp_path / "litellm").mkdir()
     (tmp_path / "litellm" / "__init__.py").write_text("print('imported')")
     refused = subprocess.run(
-        (sys.executable, "gateway/serve_litellm.py", "--config", "unused", "--port", "1"),
+        (
+            sys.executable,
+            "gateway/inside/serve.py",
+            "--as",
+            "proxy",
+            "--config",
+            "unused",
+            "--port",
+            "1",
+        ),
         cwd=Path(__file__).parents[2],
         env={"PYTHONPATH": str(tmp_path)},
         capture_output=True,

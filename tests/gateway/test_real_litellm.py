@@ -147,8 +147,8 @@ async def test_it_ends_when_its_standard_input_does(
     with Provider() as provider:
         _write(config, provider)
         process = await asyncio.create_subprocess_exec(
-            *(python, ROOT / "gateway" / "serve_litellm.py"),
-            *("--config", config, "--port", str(port := free_port())),
+            *(python, ROOT / "gateway" / "inside" / "serve.py"),
+            *("--as", "proxy", "--config", config, "--port", str(port := free_port())),
             stdin=asyncio.subprocess.PIPE,
             env=child_environment(os.environ, "sk-master"),
         )

@@ -1,7 +1,7 @@
-"""Serve LiteLLM's proxy on loopback until standard input ends.
+"""Serve LiteLLM on loopback until standard input ends: its own proxy, or our app over its SDK.
 
-The one file that runs inside LiteLLM's own environment: standard library and litellm only.
-Our parent holds the other end of standard input, so we end with it, however it ends.
+Started with the Python of LiteLLM's own environment. Our parent holds the other end of standard
+input, so we end with it, however it ends.
 """
 
 import argparse
@@ -14,13 +14,20 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
-# Published with a stolen account in March 2026; they steal credentials (BerriAI/litellm 24518).
-MALICIOUS = ("1.82.7", "1.82.8")
+# This file's own directory must not lend its names to LiteLLM, and at the end of the path ours
+# hide none of those that LiteLLM's environment has.
+_ROOT = str(Path(__file__).resolve().parents[2])
+sys.path[:] = [*(path for path in sys.path if Path(path) != Path(__file__).parent), _ROOT]
+
+from gateway.inside import marks
+from gateway.malicious import MALICIOUS
+
 SECONDS_TO_END = 5.0
 
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--as", dest="kind", choices=("proxy", "sdk"), required=True)
     arguments.add_argument("--config", type=Path, required=True)
     arguments.add_argument("--port", type=int, required=True)
     options = arguments.parse_args()
@@ -32,16 +39,28 @@ def main() -> None:
     keep_prompts_out_of_the_log()
 
     import litellm
-    from litellm.proxy.proxy_cli import run_server
 
     # It would fetch a tokenizer to count a Llama's tokens, and stand still until it has it.
     litellm.disable_hf_tokenizer_download = True
+    if options.kind == "sdk":
+        from gateway.inside.sdk.app import run
 
+        run(options.config, options.port)
+    else:
+        run_proxy(options.config, options.port)
+
+
+def run_proxy(config: Path, port: int) -> None:
+    """LiteLLM's own proxy, as its command starts it."""
+    from litellm.proxy.proxy_cli import run_server
+    from litellm.proxy.proxy_server import app
+
+    marks.carry(app)
     run_server.main(
         args=[
-            *("--config", str(options.config)),
+            *("--config", str(config)),
             *("--host", "127.0.0.1"),
-            *("--port", str(options.port)),
+            *("--port", str(port)),
             *("--num_workers", "1"),
         ],
         prog_name="litellm",

@@ -1,6 +1,6 @@
 import pytest
 
-from gateway.hide_secrets import hide_secrets
+from routing.hide_secrets import hide_secrets
 
 
 @pytest.mark.parametrize(
