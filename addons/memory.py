@@ -10,6 +10,7 @@ sys.path[:] = [_ROOT, *(path for path in sys.path if path != _ROOT)]
 
 from addons.keep_cookies import KeepCookies
 from addons.learn import Learn
+from addons.let_out import LetOut
 from addons.log_calls import LogCalls
 from addons.ongoing import Calls
 from addons.open_listeners import OpenListeners
@@ -31,7 +32,8 @@ from addons.use_authority import UseAuthority
 
 _settings = ReadSettings()
 _listeners = OpenListeners(_settings)
-_backend = RunBackend(_settings)
+_let_out = LetOut()
+_backend = RunBackend(_settings, _let_out)
 _memory = OpenMemory(_settings, _listeners)
 _pages = OwnPages(_settings, _listeners, _backend, _memory)
 _readings = Readings()
@@ -41,7 +43,7 @@ addons = [
     _settings,
     UseAuthority(_settings),
     _backend,
-    RenewBackend(_settings, _backend),
+    RenewBackend(_backend),
     _listeners,
     _memory,
     OpenTLS(_settings),

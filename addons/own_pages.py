@@ -39,7 +39,7 @@ class OwnPages:
         return as_json(200, {key: route.summary[key] for key in told})
 
     def health(self, route: Route) -> dict[str, Any]:
-        told = [self.settings.problem, self.backend.problem]
+        told = [self.settings.problem, *self.backend.problems]
         problems = [*filter(None, told), *self.listeners.problems()]
         backends = self.backend.states()
         healthy = not problems and all(backend["state"] == "up" for backend in backends)

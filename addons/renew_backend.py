@@ -1,10 +1,11 @@
 """Follow a changed litellm.yaml: a new LiteLLM takes over from the one that runs, once it is up."""
 
+import asyncio
 import logging
 import os
 from pathlib import Path
 
-from addons.read_settings import ReadSettings
+from addons.one_backend import OneBackend
 from addons.run_backend import RunBackend
 from addons.watch import Watch
 from routing.errors import ConfigError
@@ -18,12 +19,8 @@ SECONDS_BETWEEN_LOOKS = 0.3
 class RenewBackend:
     """A file that is broken, or with which LiteLLM does not start, changes nothing and is told."""
 
-    def __init__(self, settings: ReadSettings, backend: RunBackend) -> None:
-        self.settings = settings
-        self.backend = backend
-        self._file: Path | None = None
-        self._stamp: Stamp | None = None
-        self._candidate: Stamp | None = None
+    def __init__(self, backend: RunBackend) -> None:
+        self._followers = [Follower(one) for one in backend.each.values()]
         self._watch = Watch(SECONDS_BETWEEN_LOOKS, self.look)
 
     def running(self) -> None:
@@ -31,6 +28,20 @@ class RenewBackend:
 
     def done(self) -> None:
         self._watch.stop()
+
+    async def look(self) -> None:
+        # Side by side: one that takes its time to start must not hold up the other.
+        await asyncio.gather(*(follower.look() for follower in self._followers))
+
+
+class Follower:
+    """Looks after the file of one backend."""
+
+    def __init__(self, backend: OneBackend) -> None:
+        self.backend = backend
+        self._file: Path | None = None
+        self._stamp: Stamp | None = None
+        self._candidate: Stamp | None = None
 
     async def look(self) -> None:
         file = self._watched()
@@ -48,8 +59,8 @@ class RenewBackend:
 
     def _watched(self) -> Path | None:
         """Two cannot have the same port: where one is told, the file counts from the next start."""
-        litellm = self.settings.now.litellm
-        return litellm.config if self.backend.proxy and not litellm.port else None
+        is_followed = self.backend.running and not self.backend.port
+        return self.backend.config if is_followed else None
 
     async def _take_over(self, file: Path) -> str | None:
         """Use the changed file; why not, if it cannot be used."""

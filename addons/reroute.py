@@ -56,7 +56,7 @@ class Reroute:
             record(flow, facts, route)
             return
         if route.call and route.call.has_body and not facts.wants_websocket:
-            is_direct = route.backend == "direct" and not route.is_fallback
+            is_direct = route.backend == "direct" and not route.in_place_of
             has_no_say = route.call.operation == "embeddings" and not route.is_open
             is_unread = has_no_say or self._is_too_long(facts)
             # What nobody would read need not be held either.
@@ -93,27 +93,25 @@ class Reroute:
         return (
             not named
             or route.is_open
-            or (route.backend == "litellm" and bool(self.settings.now.litellm.models))
+            or (route.backend != "direct" and bool(self.settings.now.litellm.models))
         )
 
     async def _apply(self, flow: http.HTTPFlow, facts: RequestFacts, route: Route) -> None:
-        depends = route.backend == "litellm" or route.is_fallback
-        if depends and not facts.wants_websocket and not route.page:
-            await self.backend.settle(may_wait=not route.is_fallback)
+        if not facts.wants_websocket and not route.page:
+            await self.backend.settle(route)
             route = self._decide(facts)
         record(flow, facts, route)
         if route.page:
             flow.response = self.pages.answer(route, facts)
         elif route.problem:
             flow.response = tell(route.dialect, route.problem)
-        elif route.backend == "litellm":
-            settings = self.settings.now.litellm
-            forward = settings.forward_credentials
-            self.backend.begin(flow)
+        elif route.backend != "direct":
+            # Our app over the SDK has no use for what a client would pay with.
+            forward = self.settings.now.litellm.forward_credentials and route.backend == "litellm"
+            self.backend.begin(flow, route)
             self._aim(flow, route)
-            flow.request.headers = headers_from(
-                to_litellm(pairs_of(flow.request.headers), route, self.backend.key, forward)
-            )
+            pairs, key = pairs_of(flow.request.headers), self.backend.key_of(route.backend)
+            flow.request.headers = headers_from(to_litellm(pairs, route, flow.id, key, forward))
             open_body(flow.request, route.model)
         else:
             self._aim(flow, route)

@@ -40,7 +40,7 @@ class Retell:
             put(response, models_body(body))
             return
         dialect = recorded(flow)["errors_in"]
-        if problem := self._trouble_with_key(response.status_code, body):
+        if problem := self._trouble_with_key(recorded(flow)["backend"], response.status_code, body):
             # Told as it is, the client would take its own key for the culprit.
             response.status_code = problem.status
             put(response, shape_error(dialect, problem))
@@ -50,9 +50,9 @@ class Retell:
         if wait and "retry-after" not in response.headers:
             response.headers["retry-after"] = wait  # LiteLLM renames what the provider said
 
-    def _trouble_with_key(self, status: int, body: bytes) -> Problem | None:
+    def _trouble_with_key(self, backend: str, status: int, body: bytes) -> Problem | None:
         """Whether LiteLLM wants a key that the user has to give us, and not the client's."""
-        if self.backend.key is not None:
+        if self.backend.key_of(backend) is not None:
             return KEY_REFUSED if is_key_refused(body) else None
         if self.backend.settings.now.litellm.forward_credentials:
             return None

@@ -18,8 +18,8 @@ class TellErrors:
         plain_errors.install(answer)
 
     def error(self, flow: http.HTTPFlow) -> None:
-        if recorded(flow).get("backend") == "litellm" and not flow.response:
-            self.backend.report_failure()
+        if not flow.response:
+            self.backend.report_failure(flow)
 
 
 def answer(flow: http.HTTPFlow, status: int, message: str) -> http.Response | None:
@@ -36,7 +36,7 @@ def problem_of(flow: http.HTTPFlow, status: int, message: str) -> Problem:
     hint = ""
     if "ertificate" in message:
         hint = " If that is a gateway of your own, name its CA in the config as `upstream_ca`."
-    if recorded(flow).get("backend") == "litellm":
+    if recorded(flow).get("backend") in ("litellm", "sdk"):
         # Also where it took the request and died: a port may accept a moment longer.
         return Problem(503, BACKEND_DOWN, f"No answer from LiteLLM: {message}{hint}", retry_after=5)
     host = flow.request.pretty_host

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from routing.egress import Egress
+
 # Measured with 1.106: with these, nothing but the model calls leaves the machine.
 QUIET = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",
@@ -39,7 +41,9 @@ PYTHON = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONDONTWRITEBYTECODE"
 DROPPED = frozenset((*DATABASE, *START, *PYTHON))
 
 
-def child_environment(parent: Mapping[str, str], master_key: str) -> dict[str, str]:
+def child_environment(
+    parent: Mapping[str, str], master_key: str, egress: Egress | None = None
+) -> dict[str, str]:
     """The parent's variables as LiteLLM may have them, with its master key."""
     kept = {
         name: value

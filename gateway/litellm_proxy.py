@@ -20,6 +20,7 @@ from gateway.child_environment import child_environment
 from gateway.environment import MaliciousRelease, ensure_environment, installed_version
 from gateway.litellm_yaml import LiteLLMYaml, read_litellm_yaml
 from gateway.malicious import MALICIOUS
+from routing.egress import Egress
 from routing.errors import ConfigError, ProxyError
 from routing.ports import LOOPBACK, free_port, is_free
 
@@ -54,6 +55,8 @@ class Local:
     port: int | None = None
     key: str | None = field(default=None, repr=False)
     log: Path | None = None
+    # Where its calls leave; without one they leave as the environment has it.
+    egress: Egress | None = None
     # Runs in place of LiteLLM from its own environment, with the same arguments.
     command: tuple[str, ...] = ()
 
@@ -251,7 +254,7 @@ class LiteLLMProxy:
         port = self._usable_port(local)
         child = await Child.start(
             (*command, "--config", str(local.config.absolute()), "--port", str(port)),
-            environment=child_environment(os.environ, self._key),
+            environment=child_environment(os.environ, self._key, local.egress),
             # Where litellm.yaml lies: paths in it are relative to there.
             directory=local.config.absolute().parent,
             hide=self._key,

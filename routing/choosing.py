@@ -43,14 +43,14 @@ def choose(known: Known, config: Config) -> Choice:
         answers = [*_answers(rule, known)]
         fits, may_fit = all(answers), False not in answers
         told = f"rule {number} ({_conditions(rule)})"
-        if known.is_login and rule.backend == "litellm" and not rule.subscriptions:
+        if known.is_login and rule.backend != "direct" and not rule.subscriptions:
             passed_over = passed_over or (told if fits else None)
-        elif fits or (may_fit and known.is_handshake and rule.backend == "litellm"):
+        elif fits or (may_fit and known.is_handshake and rule.backend != "direct"):
             # LiteLLM has no WebSocket, so the client makes its calls over HTTP, which tell all.
             return Choice(rule.backend, told, told, tuple(undecided))
         elif may_fit:
             undecided.append(number)
-    if known.is_login and (passed_over or config.backend == "litellm"):
+    if known.is_login and (passed_over or config.backend != "direct"):
         why = in_spite_of(passed_over, LOGIN)
         return Choice("direct", why, passed_over, tuple(undecided))
     return Choice(config.backend, "configured", None, tuple(undecided))

@@ -116,7 +116,9 @@ File = Annotated[Path, AfterValidator(_expanded)]
 Host = Annotated[str, AfterValidator(_host)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Text = Annotated[str, Field(min_length=1)]
-Backend = Literal["direct", "litellm"]
+Backend = Literal["direct", "litellm", "sdk"]
+ViaLiteLLM = Literal["litellm", "sdk"]
+"""Backends in which LiteLLM asks the provider: its proxy, or our app over its SDK."""
 
 
 class Settings(BaseModel):
@@ -176,16 +178,16 @@ class LiteLLM(Settings):
     forward_credentials: bool = False
     log: File | None = None
 
-    @property
-    def place(self) -> tuple[object, ...]:
+    def place(self, backend: ViaLiteLLM) -> tuple[object, ...]:
         """Which LiteLLM it is, as opposed to how it is used."""
-        return self.url, self.config, self.port, self.key, self.log
+        if backend == "litellm" and self.url:
+            return self.url, self.key_for(backend)
+        port = self.port if backend == "litellm" else None
+        return self.config, port, self.key_for(backend), self.log
 
-    @model_validator(mode="after")
-    def one_place(self) -> "LiteLLM":
-        if self.url and self.config:
-            raise ValueError("`url` (it runs already) and `config` (we start it): keep one of them")
-        return self
+    def key_for(self, backend: ViaLiteLLM) -> SecretStr | None:
+        """The key is that of the LiteLLM at `url`, where one is told."""
+        return None if backend == "sdk" and self.url else self.key
 
 
 class BackendRule(Settings):
@@ -209,8 +211,8 @@ class BackendRule(Settings):
             )
         if self.subscriptions and self.backend == "direct":
             raise ValueError(
-                "`subscriptions` is for rules with `backend: litellm`; calls that a login pays for"
-                " go direct anyway. Leave it out"
+                "`subscriptions` is for rules that lead to LiteLLM (`backend: litellm` or"
+                " `backend: sdk`); calls that a login pays for go direct anyway. Leave it out"
             )
         return self
 
@@ -259,17 +261,29 @@ class Config(Settings):
 
     @model_validator(mode="after")
     def somewhere_to_go(self) -> "Config":
-        if self.litellm.url or self.litellm.config:
-            return self
         asks: list[tuple[Place, Backend]] = [(("backend",), self.backend)]
         asks += [(("backends", i, "backend"), rule.backend) for i, rule in enumerate(self.backends)]
         for place, backend in asks:
-            if backend == "litellm":
+            if backend == "litellm" and not (self.litellm.url or self.litellm.config):
                 raise _misplaced(
                     place,
                     "`backend: litellm` needs `litellm.url` (it runs already)"
                     " or `litellm.config` (we start it from that file)",
                 )
+            if backend == "sdk" and not self.litellm.config:
+                raise _misplaced(
+                    place, "`backend: sdk` needs `litellm.config`, the litellm.yaml to serve"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def one_place_for_litellm(self) -> "Config":
+        """Both may be told where each has its use: `config` is then what the SDK serves."""
+        if self.litellm.url and self.litellm.config and "sdk" not in self.used_backends:
+            raise _misplaced(
+                ("litellm", "url"),
+                "`url` (it runs already) and `config` (we start it): keep one of them",
+            )
         return self
 
     @model_validator(mode="after")

@@ -1,12 +1,13 @@
 """The decision: who asks, for which project, and where the request goes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from dialects import Call, Problem, recognise
 from routing.arrival import OwnPage, Refused, ToProvider, arrival_of
 from routing.choosing import Choice, Known, choose, in_spite_of
-from routing.config import Backend, Config
+from routing.config import Backend, Config, ViaLiteLLM
 from routing.facts import RequestFacts
 from routing.identity import Membership, User, project_of, user_of
 from routing.litellm_routes import litellm_path, mapped
@@ -19,7 +20,7 @@ BACKEND_DOWN: Final = "backend_down"
 
 @dataclass(frozen=True, slots=True)
 class LiteLLMNow:
-    """Where the LiteLLM proxy is, and whether it answers."""
+    """Where a LiteLLM is, and whether it answers."""
 
     address: Address
     state: Literal["installing", "starting", "up", "down", "refused"]
@@ -44,8 +45,8 @@ class Route:
     """The model to name in the body instead of the client's; None keeps the client's."""
     page: str | None = None
     problem: Problem | None = None
-    is_fallback: bool = False
-    """Direct only because LiteLLM is not up."""
+    in_place_of: ViaLiteLLM | None = None
+    """Direct only because this one is not up."""
     is_open: bool = False
     """Whether what the body tells may send it to another backend."""
 
@@ -69,8 +70,12 @@ class Route:
 
 
 def decide(
-    facts: RequestFacts, config: Config, projects: Projects, litellm: LiteLLMNow | None
+    facts: RequestFacts,
+    config: Config,
+    projects: Projects,
+    litellms: Mapping[ViaLiteLLM, LiteLLMNow],
 ) -> Route:
+    """`litellms` tells how each LiteLLM is that runs or should run."""
     user, membership = user_of(facts, config.users), project_of(facts, projects)
     why = f"user: {user.why}; project: {membership.why}"
     match arrival_of(facts, config.provider_list):
@@ -84,7 +89,7 @@ def decide(
             call = call_of(facts, arrival)
             dialect = call.dialect if call else arrival.provider.family
             route = Route(user, membership, "direct", why, dialect, arrival.provider, call)
-            return _towards(route, facts, arrival, config, litellm)
+            return _towards(route, facts, arrival, config, litellms)
         case None:
             return Route(user, membership, "direct", f"{why}; backend: no provider of ours")
 
@@ -101,7 +106,7 @@ def _towards(
     facts: RequestFacts,
     arrival: ToProvider,
     config: Config,
-    litellm: LiteLLMNow | None,
+    litellms: Mapping[ViaLiteLLM, LiteLLMNow],
 ) -> Route:
     """The route with its backend and its target."""
     choice = choose(_known_of_call(route, facts, arrival), config)
@@ -110,8 +115,9 @@ def _towards(
         return _direct(route, arrival, choice.why)
     if route.call is None:
         return _direct(route, arrival, in_spite_of(choice.rule, "not a model call"))
-    settings = config.litellm
-    path = litellm_path(route.call, arrival.path, settings.models, settings.forward_credentials)
+    settings, litellm = config.litellm, litellms.get(choice.backend)
+    keeps_keys = settings.forward_credentials and choice.backend == "litellm"
+    path = litellm_path(route.call, arrival.path, settings.models, keeps_keys)
     if path is None:
         return _direct(route, arrival, in_spite_of(choice.rule, "LiteLLM has no such route"))
     if facts.wants_websocket:
@@ -119,13 +125,13 @@ def _towards(
     if litellm is None or litellm.state != "up":
         if settings.when_down == "direct":
             reason = in_spite_of(choice.rule, "LiteLLM is not up")
-            return replace(_direct(route, arrival, reason), is_fallback=True)
+            return replace(_direct(route, arrival, reason), in_place_of=choice.backend)
         return _refused(route, choice, _NOT_UP[litellm.state if litellm else "down"])
     model = mapped(facts.model, settings.models) if facts.model else None
     return replace(
         route,
-        backend="litellm",
-        why=f"{route.why}; backend: litellm, {choice.why}",
+        backend=choice.backend,
+        why=f"{route.why}; backend: {choice.backend}, {choice.why}",
         target=litellm.address,
         path=path,
         model=model if model != facts.model else None,
@@ -172,8 +178,8 @@ def _refused(route: Route, choice: Choice, problem: Problem) -> Route:
     reason = f"{problem.code}, {choice.rule}" if choice.rule else problem.code
     return replace(
         route,
-        backend="litellm",
-        why=f"{route.why}; backend: litellm, {reason}",
+        backend=choice.backend,
+        why=f"{route.why}; backend: {choice.backend}, {reason}",
         problem=problem,
     )
 

@@ -22,7 +22,11 @@ def to_provider(pairs: Iterable[tuple[str, str]]) -> Pairs:
 
 
 def to_litellm(
-    pairs: Iterable[tuple[str, str]], route: Route, key: str | None, forward_credentials: bool
+    pairs: Iterable[tuple[str, str]],
+    route: Route,
+    call: str,
+    key: str | None,
+    forward_credentials: bool,
 ) -> Pairs:
     # Gemini's streams are told anew (dialects.gemini_answers), so they must not come compressed.
     kept = tuple(
@@ -34,7 +38,7 @@ def to_litellm(
         and pair[0].lower() not in _LITELLMS
         and not (route.dialect == "gemini" and pair[0].lower() == "accept-encoding")
     )
-    return kept + _labels(route) + _key(key, forward_credentials)
+    return (*kept, (headers.CALL, call), *_labels(route), *_key(key, forward_credentials))
 
 
 def _labels(route: Route) -> Pairs:

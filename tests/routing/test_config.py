@@ -70,7 +70,9 @@ def complaint(text: str, **environ: str) -> str:
         pytest.param(
             f"1: {SECRET}", 1, "1", "is not a setting; known are", id="a number for a setting"
         ),
-        pytest.param(f"backend: {SECRET}", 1, "backend", "'direct' or 'litellm'", id="a choice"),
+        pytest.param(
+            f"backend: {SECRET}", 1, "backend", "'direct', 'litellm' or 'sdk'", id="a choice"
+        ),
         pytest.param(
             f"litellm:\n  when_down: {SECRET}", 2, "litellm.when_down", "'error' or", id="another"
         ),
@@ -170,6 +172,13 @@ def complaint(text: str, **environ: str) -> str:
             "\nbackend: litellm", 2, "backend", "`litellm.url` (it runs already)", id="no way to it"
         ),
         pytest.param(
+            "backends:\n  - model: m\n    backend: sdk\nlitellm: {url: 'http://h'}",
+            3,
+            "backends.0.backend",
+            "needs `litellm.config`",
+            id="nothing that the SDK could serve",
+        ),
+        pytest.param(
             f"backends:\n  - backend: direct\n    modle: {SECRET}",
             3,
             "backends.0.modle",
@@ -187,7 +196,7 @@ def complaint(text: str, **environ: str) -> str:
             f"backends:\n  - {{model: m, backend: {SECRET}}}",
             2,
             "backends.0.backend",
-            "'direct' or 'litellm'",
+            "'direct', 'litellm' or 'sdk'",
             id="a rule with a backend that is none",
         ),
         pytest.param(
@@ -493,6 +502,7 @@ def test_litellm_is_reached_by_its_address_or_started_from_its_file(way: str) ->
     [
         pytest.param("", ("direct",), id="nothing"),
         pytest.param("backend: litellm", ("litellm",), id="one for all"),
+        pytest.param("backend: sdk", ("sdk",), id="the SDK for all"),
         pytest.param("backends: []", ("direct",), id="no rules"),
         pytest.param(
             "backends: [{model: m, backend: litellm}]", ("direct", "litellm"), id="by a rule"
@@ -505,7 +515,7 @@ def test_litellm_is_reached_by_its_address_or_started_from_its_file(way: str) ->
     ],
 )
 def test_a_backend_is_used_if_anything_asks_for_it(text: str, used: tuple[str, ...]) -> None:
-    assert understood(f"{text}\nlitellm: {{url: 'http://h'}}").used_backends == used
+    assert understood(f"{text}\nlitellm: {{config: litellm.yaml}}").used_backends == used
 
 
 def test_a_rules_project_is_its_real_directory(tmp_path: Path) -> None:
@@ -827,4 +837,18 @@ def test_which_litellm_it_is_differs_from_how_it_is_used(setting: str, is_the_sa
     before = understood("litellm: {config: litellm.yaml}").litellm
     after = understood(f"litellm: {{config: litellm.yaml, {setting}}}").litellm
 
-    assert (after.place == before.place) is is_the_same
+    assert (after.place("litellm") == before.place("litellm")) is is_the_same
+    # The SDK is always served on a port of our choice.
+    assert (after.place("sdk") == before.place("sdk")) is (is_the_same or "port" in setting)
+
+
+def test_a_litellm_that_runs_already_may_stand_beside_what_the_sdk_serves() -> None:
+    text = "backend: {}\nlitellm: {{url: 'http://h', config: litellm.yaml, key: k}}\n"
+    rule = "backends: [{model: m, backend: litellm}]"
+    litellm = understood(text.format("sdk") + rule).litellm
+
+    assert litellm.place("litellm") == (litellm.url, litellm.key)
+    assert litellm.place("sdk")[0] == litellm.config
+    # The key is that of the one that runs already.
+    assert litellm.key_for("sdk") is None
+    assert "keep one of them" in complaint(text.format("litellm"))

@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -5,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from routing.config import DEFAULTS, Config, understand
+from routing.config import DEFAULTS, Config, ViaLiteLLM, understand
 from routing.decide import LiteLLMNow, decide
 from routing.facts import RequestFacts
 from routing.port_registry import Project
@@ -13,11 +14,15 @@ from routing.projects import Projects
 from routing.providers import Address
 from routing.yaml_source import parse, read
 
+type Running = Mapping[ViaLiteLLM, LiteLLMNow]
+type State = Literal["up", "starting", "installing", "down", "refused", "absent"]
+
 PORT = 18800
 SHOP = Project("/code/shop", 18801, "2026-01-01T00:00:00+00:00")
 PROJECTS = Projects((SHOP,))
 LITELLM = Address("http", "127.0.0.1", 4000)
-UP = LiteLLMNow(LITELLM, "up")
+SDK = Address("http", "127.0.0.1", 4001)
+UP: Running = {"litellm": LiteLLMNow(LITELLM, "up"), "sdk": LiteLLMNow(SDK, "up")}
 
 
 def settings(text: str = "") -> Config:
@@ -29,6 +34,8 @@ VIA_LITELLM = settings("{backend: litellm, litellm: {url: 'http://127.0.0.1:4000
 OR_DIRECT = settings(
     "{backend: litellm, litellm: {url: 'http://127.0.0.1:4000', when_down: direct}}"
 )
+VIA_SDK = settings("{backend: sdk, litellm: {config: litellm.yaml}}")
+SDK_OR_DIRECT = settings("{backend: sdk, litellm: {config: litellm.yaml, when_down: direct}}")
 MAPPED = settings(
     "{backend: litellm, litellm: {url: 'http://127.0.0.1:4000', models: {'gpt-*': fast}}}"
 )
@@ -102,7 +109,7 @@ def test_every_shipped_provider_has_its_row_or_a_test_of_its_own() -> None:
 
 @every_provider
 def test_direct_through_the_proxy_goes_where_the_client_sent_it(row: Row) -> None:
-    route = decide(through_proxy(row.host, row.path), DIRECT, PROJECTS, None)
+    route = decide(through_proxy(row.host, row.path), DIRECT, PROJECTS, {})
 
     assert route.provider is not None
     assert route.provider.name == row.name
@@ -113,7 +120,7 @@ def test_direct_through_the_proxy_goes_where_the_client_sent_it(row: Row) -> Non
 
 @every_provider
 def test_direct_by_base_url_goes_to_the_providers_own_address(row: Row) -> None:
-    route = decide(by_base_url(row.base_path), DIRECT, PROJECTS, None)
+    route = decide(by_base_url(row.base_path), DIRECT, PROJECTS, {})
 
     assert route.provider is not None
     assert route.provider.name == row.name
@@ -137,7 +144,7 @@ def test_with_litellm_every_providers_call_goes_to_litellms_route(row: Row, by: 
 def test_azure_through_the_proxy_goes_to_the_resource_or_to_litellm() -> None:
     facts = through_proxy("acme.openai.azure.com", "/openai/deployments/d/chat/completions?v=1")
 
-    direct = decide(facts, DIRECT, PROJECTS, None)
+    direct = decide(facts, DIRECT, PROJECTS, {})
     litellm = decide(facts, VIA_LITELLM, PROJECTS, UP)
 
     assert (direct.backend, direct.target, direct.path) == ("direct", None, None)
@@ -151,8 +158,8 @@ def test_azure_by_base_url_needs_to_be_told_its_address() -> None:
     facts = by_base_url("/azure/openai/deployments/d/chat/completions")
     told = settings("{providers: {azure: {api: 'https://acme.openai.azure.com'}}}")
 
-    refused = decide(facts, DIRECT, PROJECTS, None)
-    served = decide(facts, told, PROJECTS, None)
+    refused = decide(facts, DIRECT, PROJECTS, {})
+    served = decide(facts, told, PROJECTS, {})
 
     assert refused.problem is not None
     assert (refused.problem.status, refused.problem.code) == (404, "no_address")
@@ -171,7 +178,6 @@ def test_azure_by_base_url_needs_no_address_to_go_to_litellm() -> None:
 
 # LiteLLM's state, what the config wants then, how the client pays, and whether it upgrades.
 
-State = Literal["up", "starting", "installing", "down", "absent"]
 NOT_UP: tuple[State, ...] = ("starting", "installing", "down", "absent")
 LOGIN = ("Authorization", "Bearer sk-ant-oat01-abc")
 A_LOGIN = "a login that only its provider understands"
@@ -182,11 +188,17 @@ UPGRADE = ("Upgrade", "websocket")
 def outcome(state: State, config: Config, *headers: tuple[str, str]) -> str:
     method = "GET" if UPGRADE in headers else "POST"
     facts = through_proxy("api.openai.com", "/v1/responses", *headers, method=method)
-    litellm = None if state == "absent" else LiteLLMNow(LITELLM, state)
-    route = decide(facts, config, PROJECTS, litellm)
+    route = decide(facts, config, PROJECTS, both(state))
     if route.problem:
         return str(route.problem.status)
-    return "fallback" if route.is_fallback else route.backend
+    return "fallback" if route.in_place_of else route.backend
+
+
+def both(state: State) -> Running:
+    """The two backends of LiteLLM in the same state."""
+    if state == "absent":
+        return {}
+    return {"litellm": LiteLLMNow(LITELLM, state), "sdk": LiteLLMNow(SDK, state)}
 
 
 @pytest.mark.parametrize(
@@ -200,6 +212,11 @@ def outcome(state: State, config: Config, *headers: tuple[str, str]) -> str:
         pytest.param(("up",), OR_DIRECT, (KEY, UPGRADE), "426", id="upgrade, up, or direct"),
         pytest.param(NOT_UP, VIA_LITELLM, (KEY, UPGRADE), "426", id="upgrade, not up"),
         pytest.param(NOT_UP, OR_DIRECT, (KEY, UPGRADE), "426", id="upgrade, not up, or direct"),
+        pytest.param(("up",), VIA_SDK, (KEY,), "sdk", id="SDK, key, up"),
+        pytest.param(NOT_UP, VIA_SDK, (KEY,), "503", id="SDK, key, not up"),
+        pytest.param(NOT_UP, SDK_OR_DIRECT, (KEY,), "fallback", id="SDK, key, not up, or direct"),
+        pytest.param(("up", *NOT_UP), VIA_SDK, (KEY, UPGRADE), "426", id="SDK, upgrade"),
+        pytest.param(("up", *NOT_UP), VIA_SDK, (LOGIN,), "direct", id="SDK, login"),
         pytest.param(("up", *NOT_UP), VIA_LITELLM, (LOGIN,), "direct", id="login"),
         pytest.param(("up", *NOT_UP), OR_DIRECT, (LOGIN,), "direct", id="login, or direct"),
         pytest.param(("up", *NOT_UP), VIA_LITELLM, (LOGIN, UPGRADE), "direct", id="login, upgrade"),
@@ -248,9 +265,8 @@ def test_a_subscription_goes_direct_whatever_the_config_says(facts: RequestFacts
 
 @pytest.mark.parametrize("state", NOT_UP)
 def test_a_backend_that_is_not_up_says_when_to_come_back(state: State) -> None:
-    litellm = None if state == "absent" else LiteLLMNow(LITELLM, state)
     facts = through_proxy("api.anthropic.com", "/v1/messages")
-    route = decide(facts, VIA_LITELLM, PROJECTS, litellm)
+    route = decide(facts, VIA_LITELLM, PROJECTS, both(state))
 
     assert route.problem is not None
     assert (route.problem.status, route.problem.code) == (503, "backend_down")
@@ -281,8 +297,8 @@ def test_a_backend_that_is_not_up_says_when_to_come_back(state: State) -> None:
     ],
 )
 def test_what_litellm_does_not_take_goes_direct(facts: RequestFacts, why: str) -> None:
-    for litellm in (UP, None):
-        route = decide(facts, VIA_LITELLM, PROJECTS, litellm)
+    for litellms in (UP, {}):
+        route = decide(facts, VIA_LITELLM, PROJECTS, litellms)
 
         assert (route.backend, route.problem) == ("direct", None)
         assert route.target != LITELLM
@@ -306,13 +322,17 @@ def test_a_request_to_any_other_host_passes_as_it_is(host: str, port: int, confi
 @pytest.mark.parametrize("page", ["/health", "/memory-routing/info"])
 @pytest.mark.parametrize(
     ("config", "backend"),
-    [pytest.param(DIRECT, "direct", id="direct"), pytest.param(VIA_LITELLM, "litellm", id="LL")],
+    [
+        pytest.param(DIRECT, "direct", id="direct"),
+        pytest.param(VIA_LITELLM, "litellm", id="LiteLLM"),
+        pytest.param(VIA_SDK, "sdk", id="SDK"),
+    ],
 )
-@pytest.mark.parametrize("litellm", [UP, None])
+@pytest.mark.parametrize("litellms", [UP, {}])
 def test_a_page_of_ours_is_answered_by_us_and_names_the_backend(
-    page: str, config: Config, backend: str, litellm: LiteLLMNow | None
+    page: str, config: Config, backend: str, litellms: Running
 ) -> None:
-    route = decide(by_base_url(page, method="GET"), config, PROJECTS, litellm)
+    route = decide(by_base_url(page, method="GET"), config, PROJECTS, litellms)
 
     assert (route.page, route.problem, route.target) == (page, None, None)
     assert route.summary["backend"] == backend
@@ -432,14 +452,32 @@ def test_a_route_names_the_rule_that_it_follows(
 def test_a_rule_stands_by_its_backend_while_that_is_down() -> None:
     facts = replace(OPENAI, model="gpt-5")
 
-    refused = decide(facts, RULED, PROJECTS, None)
-    fallen = decide(facts, RULED_OR_DIRECT, PROJECTS, None)
+    refused = decide(facts, RULED, PROJECTS, {})
+    fallen = decide(facts, RULED_OR_DIRECT, PROJECTS, {})
 
     assert refused.problem is not None
     assert refused.problem.status == 503
     assert refused.why.endswith("backend: litellm, backend_down, rule 3 (model gpt-*)")
-    assert (fallen.backend, fallen.is_fallback, fallen.problem) == ("direct", True, None)
+    assert (fallen.backend, fallen.in_place_of, fallen.problem) == ("direct", "litellm", None)
     assert fallen.why.endswith("direct, LiteLLM is not up, in spite of rule 3 (model gpt-*)")
+
+
+def test_each_backend_is_asked_at_its_own_address() -> None:
+    config = settings(
+        "{backend: sdk, litellm: {config: litellm.yaml, forward_credentials: true},"
+        "backends: [{model: 'gpt-*', backend: litellm}]}"
+    )
+    key = through_proxy("generativelanguage.googleapis.com", "/v1beta/models/g:countTokens?key=k")
+
+    by_rule = decide(replace(OPENAI, model="gpt-5"), config, PROJECTS, UP)
+    by_default = decide(key, config, PROJECTS, UP)
+    in_its_place = decide(key, SDK_OR_DIRECT, PROJECTS, {})
+
+    assert (by_rule.backend, by_rule.target) == ("litellm", LITELLM)
+    assert (by_default.backend, by_default.target) == ("sdk", SDK)
+    # What a client pays with is of no use to the SDK, so it is never handed on.
+    assert by_default.path == "/v1beta/models/g:countTokens"
+    assert in_its_place.in_place_of == "sdk"
 
 
 def test_a_model_is_renamed_for_litellm_and_kept_for_its_provider() -> None:
@@ -533,7 +571,7 @@ def test_a_key_in_the_query_stays_with_the_provider() -> None:
     host = "generativelanguage.googleapis.com"
 
     litellm = decide(through_proxy(host, path), VIA_LITELLM, PROJECTS, UP)
-    direct = decide(by_base_url(path), DIRECT, PROJECTS, None)
+    direct = decide(by_base_url(path), DIRECT, PROJECTS, {})
 
     assert litellm.path == "/v1beta/models/g:generateContent?alt=sse"
     assert direct.path == path
@@ -545,7 +583,7 @@ def test_a_gateway_stands_for_its_provider_by_proxy_and_by_base_url() -> None:
     path = "/openai/v1/chat/completions"
 
     for facts in (through_proxy("api.groq.com", path), by_base_url(f"/groq{path}")):
-        route = decide(facts, config, PROJECTS, None)
+        route = decide(facts, config, PROJECTS, {})
         assert (route.target, route.path) == (gateway, path)
 
 
@@ -554,8 +592,8 @@ def test_a_provider_of_the_users_own_is_served() -> None:
         "providers: {acme: {hosts: [ai.acme.test], api: 'https://ai.acme.test', mount: /my-gw/v1}}"
     )
 
-    proxied = decide(through_proxy("ai.acme.test", "/my-gw/v1/messages"), config, PROJECTS, None)
-    based = decide(by_base_url("/acme/chat/completions"), config, PROJECTS, None)
+    proxied = decide(through_proxy("ai.acme.test", "/my-gw/v1/messages"), config, PROJECTS, {})
+    based = decide(by_base_url("/acme/chat/completions"), config, PROJECTS, {})
 
     assert proxied.provider is not None
     assert proxied.provider.name == "acme"

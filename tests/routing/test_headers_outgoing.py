@@ -17,8 +17,8 @@ SHOP = Project("/code/my shop: 店", 18801, "2026-01-01T00:00:00+00:00")
 FACTS = RequestFacts(
     18801, "POST", "api.openai.com", 443, "/v1/responses", (("x-sm-user-id", "alice"),)
 )
-ROUTE: Route = decide(FACTS, load(None), Projects((SHOP,)), None)
-WITHOUT_PROJECT: Route = decide(replace(FACTS, listener=18800), load(None), Projects(), None)
+ROUTE: Route = decide(FACTS, load(None), Projects((SHOP,)), {})
+WITHOUT_PROJECT: Route = decide(replace(FACTS, listener=18800), load(None), Projects(), {})
 
 OURS = ["x-sm-user-id", "X-SM-User-Id", "x-memory-project", "X-Memory-Anything", "x-memory-"]
 NOT_OURS = ["x-sm-user", "x-sm-user-id-2", "x-memory", "memory-x", "user-agent", "x-mem-project"]
@@ -63,7 +63,7 @@ def test_a_provider_gets_everything_that_is_not_ours_in_order(pairs: Pairs) -> N
 @given(header_lists)
 def test_litellm_gets_no_credential_of_the_client(pairs: Pairs) -> None:
     marked = tuple((name, f"client:{value}") for name, value in pairs)
-    sent = to_litellm(marked, ROUTE, "sk-ours", forward_credentials=False)
+    sent = to_litellm(marked, ROUTE, "c1", "sk-ours", forward_credentials=False)
 
     for name, value in sent:
         if name.lower() in CREDENTIALS:
@@ -75,20 +75,21 @@ def test_litellm_gets_our_labels_once_and_no_forged_ones(
     pairs: Pairs, forward: bool, key: str | None
 ) -> None:
     marked = tuple((name, f"client:{value}") for name, value in pairs)
-    sent = to_litellm(marked, ROUTE, key, forward)
+    sent = to_litellm(marked, ROUTE, "c1", key, forward)
 
     for label in ("x-sm-user-id", "x-litellm-end-user-id"):
         assert [value for name, value in sent if name.lower() == label] == ["alice"]
     assert [value for name, value in sent if name.lower() == "x-memory-project"] == [
         quote("my shop: 店")
     ]
+    assert [value for name, value in sent if name.lower() == "x-memory-call"] == ["c1"]
 
 
 @given(header_lists, st.booleans())
 def test_what_litellm_keeps_of_the_client_keeps_its_order_and_bytes(
     pairs: Pairs, forward: bool
 ) -> None:
-    sent = to_litellm(pairs, ROUTE, "sk-ours", forward)
+    sent = to_litellm(pairs, ROUTE, "c1", "sk-ours", forward)
     untouched = tuple(
         (name, value)
         for name, value in pairs
@@ -106,7 +107,7 @@ def test_what_litellm_keeps_of_the_client_keeps_its_order_and_bytes(
 )
 @pytest.mark.parametrize("forward", [True, False])
 def test_a_client_cannot_book_its_calls_to_somebody_else(name: str, forward: bool) -> None:
-    sent = to_litellm(((name, "mallory"),), ROUTE, "sk-ours", forward)
+    sent = to_litellm(((name, "mallory"),), ROUTE, "c1", "sk-ours", forward)
 
     assert "mallory" not in [value for _, value in sent]
 
@@ -114,7 +115,8 @@ def test_a_client_cannot_book_its_calls_to_somebody_else(name: str, forward: boo
 def test_our_key_takes_the_place_of_the_clients() -> None:
     pairs = (("Authorization", "Bearer client"), ("x-api-key", "client"), ("Cookie", "a=b"))
 
-    assert to_litellm(pairs, WITHOUT_PROJECT, "sk-ours", forward_credentials=False) == (
+    assert to_litellm(pairs, WITHOUT_PROJECT, "c1", "sk-ours", forward_credentials=False) == (
+        ("x-memory-call", "c1"),
         ("x-sm-user-id", "alice"),
         ("x-litellm-end-user-id", "alice"),
         ("Authorization", "Bearer sk-ours"),
@@ -124,8 +126,9 @@ def test_our_key_takes_the_place_of_the_clients() -> None:
 def test_our_key_stands_beside_the_clients_where_that_is_forwarded() -> None:
     pairs = (("Authorization", "Bearer client"),)
 
-    assert to_litellm(pairs, WITHOUT_PROJECT, "sk-ours", forward_credentials=True) == (
+    assert to_litellm(pairs, WITHOUT_PROJECT, "c1", "sk-ours", forward_credentials=True) == (
         ("Authorization", "Bearer client"),
+        ("x-memory-call", "c1"),
         ("x-sm-user-id", "alice"),
         ("x-litellm-end-user-id", "alice"),
         ("x-litellm-api-key", "sk-ours"),
@@ -134,7 +137,8 @@ def test_our_key_stands_beside_the_clients_where_that_is_forwarded() -> None:
 
 @pytest.mark.parametrize("forward", [True, False])
 def test_without_a_key_of_ours_none_is_sent(forward: bool) -> None:
-    assert to_litellm((), WITHOUT_PROJECT, None, forward) == (
+    assert to_litellm((), WITHOUT_PROJECT, "c1", None, forward) == (
+        ("x-memory-call", "c1"),
         ("x-sm-user-id", "alice"),
         ("x-litellm-end-user-id", "alice"),
     )
@@ -142,7 +146,7 @@ def test_without_a_key_of_ours_none_is_sent(forward: bool) -> None:
 
 @given(header_lists, st.booleans())
 def test_the_labels_are_ascii_whatever_the_project_is_called(pairs: Pairs, forward: bool) -> None:
-    sent = to_litellm(pairs, ROUTE, None, forward)[-3:]
+    sent = to_litellm(pairs, ROUTE, "c1", None, forward)[-3:]
 
     assert [name for name, _ in sent] == [
         "x-sm-user-id",
