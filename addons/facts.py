@@ -9,6 +9,7 @@ from dialects.answers import Usage
 from dialects.workspace import CODEX_METADATA, declared_in_metadata
 from recall.remind import Reminded
 from routing.decide import Route
+from routing.egress import Expected
 from routing.facts import RequestFacts
 from routing.identity import Membership
 
@@ -17,6 +18,8 @@ MEMORY = "memory_proxy_memory"
 USAGE = "memory_proxy_usage"
 CALLS = "memory_proxy_calls"
 CALLS_KEPT = 50
+EGRESS = "egress"
+"""The second leg of a call: what LiteLLM sends for it, as it leaves through us."""
 
 
 def facts_of(flow: http.HTTPFlow, conversation: Conversation | None = None) -> RequestFacts:
@@ -55,7 +58,39 @@ def record(flow: http.HTTPFlow, facts: RequestFacts, route: Route) -> None:
     Plain values and clean text only: anything else makes saving the flow fail.
     """
     host = route.target.host if route.target else facts.host
-    _note(flow, {**route.summary, "errors_in": route.dialect, "host": host})
+    goes_to_litellm = route.backend != "direct" and route.target
+    _note(
+        flow,
+        {
+            **route.summary,
+            "errors_in": route.dialect,
+            "host": host,
+            "call": flow.id if goes_to_litellm else None,
+        },
+    )
+
+
+def record_leg(flow: http.HTTPFlow, call: Expected | None) -> None:
+    """Note on a flow of LiteLLM's own for which call it is, if that is known."""
+    _note(
+        flow,
+        {
+            # Nobody reads what was decided of it: nothing was.
+            **dict.fromkeys(("provider", "dialect", "operation", "backend")),
+            "leg": EGRESS,
+            "call": call.id if call else None,
+            "project": call.project if call else None,
+            "user_id": call.user if call else None,
+            "host": flow.client_conn.sni or flow.request.host,
+            # Whichever provider was asked, LiteLLM reads this one.
+            "errors_in": "openai-chat",
+        },
+    )
+
+
+def is_second_leg(flow: http.HTTPFlow) -> bool:
+    """Whether it is LiteLLM's own, and has passed us before as the call of a tool."""
+    return recorded(flow).get("leg") == EGRESS
 
 
 def record_project(flow: http.HTTPFlow, membership: Membership) -> None:
@@ -120,7 +155,14 @@ def _note(flow: http.HTTPFlow, values: dict[str, str | None]) -> None:
 def comment(flow: http.HTTPFlow) -> str:
     """What was decided, what went in and what it cost, for whoever looks at the flow."""
     note, memory, usage = recorded(flow), recorded_memory(flow), recorded_usage(flow)
-    told = f"{note.get('user_id')} in {note.get('project') or 'no project'} ({note.get('why')})"
+    user, project = note.get("user_id"), note.get("project") or "no project"
+    whose = f"{user} in {project}" if user else project
+    if note.get("leg"):
+        call = note["call"]
+        return f"LiteLLM for call {call}: {whose}" if call else "LiteLLM, for no call that is known"
+    told = f"{whose} ({note.get('why')})"
+    if note.get("call"):
+        told += f"; call {note['call']}"
     if memory:
         told += f"; memory: {memory['why']}"
     if memory and memory["tokens"]:

@@ -7,7 +7,13 @@ from typing import Any
 
 from mitmproxy import ctx, http
 
-from addons.facts import in_numbers, recorded, recorded_memory, recorded_usage
+from addons.facts import (
+    in_numbers,
+    is_second_leg,
+    recorded,
+    recorded_memory,
+    recorded_usage,
+)
 from dialects.answers import Usage
 from recall.remind import Reminded
 from routing.facts import shown
@@ -45,14 +51,21 @@ class LogCalls:
 
     def _log(self, flow: http.HTTPFlow, outcome: str) -> None:
         note = recorded(flow)
-        if not note.get("provider"):
-            return  # a page of ours, or a request that passed by
         request = flow.request
         last = flow.websocket or flow.response
         started, ended = request.timestamp_start, last and last.timestamp_end
         took = f" in {ended - started:.2f} s" if ended else ""
+        if is_second_leg(flow):
+            # Not its path: LiteLLM also tells services whose paths are secrets, such as Slack's.
+            logger.info(
+                "egress %s %s -> %s%s call=%s project=%s",
+                *(request.method, shown(note["host"]), outcome, took, note["call"]),
+                shown(str(note["project"])),
+            )
+        if not note.get("provider"):
+            return  # a page of ours, or a request that passed by
         logger.info(
-            "call %s %s %s -> %s%s user=%s project=%s backend=%s%s",
+            "call %s %s %s -> %s%s user=%s project=%s backend=%s%s%s",
             request.method,
             note["provider"],
             shown(request.path.partition("?")[0]),
@@ -61,6 +74,7 @@ class LogCalls:
             note["user_id"],
             shown(str(note["project"])),
             note["backend"],
+            f" call={note['call']}" if note.get("call") else "",
             "" if flow.websocket else told_of_memory(recorded_memory(flow), recorded_usage(flow)),
         )
 

@@ -27,16 +27,19 @@ from addons.renew_backend import RenewBackend
 from addons.reroute import Reroute
 from addons.retell import Retell
 from addons.run_backend import RunBackend
+from addons.save_cookies import SaveCookies
+from addons.stop_loops import StopLoops
 from addons.tell_errors import TellErrors
 from addons.use_authority import UseAuthority
 
 _settings = ReadSettings()
 _listeners = OpenListeners(_settings)
-_let_out = LetOut()
+_let_out = LetOut(_settings, _listeners)
 _backend = RunBackend(_settings, _let_out)
 _memory = OpenMemory(_settings, _listeners)
 _pages = OwnPages(_settings, _listeners, _backend, _memory)
 _readings = Readings()
+_cookies = KeepCookies()
 _calls = Calls()
 
 addons = [
@@ -44,13 +47,16 @@ addons = [
     UseAuthority(_settings),
     _backend,
     RenewBackend(_backend),
+    SaveCookies(_settings, _listeners, _cookies),
     _listeners,
     _memory,
-    OpenTLS(_settings),
+    OpenTLS(_settings, _let_out),
+    _let_out,
     Reroute(_settings, _listeners, _backend, _readings, _pages),
     ReadFrames(_settings, _listeners, _readings),
+    StopLoops(_settings, _readings),
     Remind(_memory, _readings, _calls),
-    KeepCookies(),
+    _cookies,
     PassStreams(),
     Retell(_backend),
     TellErrors(_backend),

@@ -37,6 +37,7 @@ class OpenListeners:
         self._lock = filelock.FileLock(settings.places.lock_file, mode=0o600)
         self._seen: object = NOT_YET
         self._open: list[int] = []
+        self._for_children: int | None = None
         self._taken: set[int] = set()
         self._trouble: str | None = None
         self._displaced: list[Project] = []
@@ -61,9 +62,21 @@ class OpenListeners:
     def state(self) -> list[dict[str, Any]]:
         projects = {self._shared_port(): None} | {p.port: p.path for p in self.projects.all}
         return [
-            {"port": port, "project": path, "listening": port in self._listening()}
+            {"port": port, "project": path, "listening": port in self.listening()}
             for port, path in projects.items()
         ]
+
+    @property
+    def ports(self) -> set[int]:
+        """All that are ours, open or not."""
+        projects = {project.port for project in self.projects.all}
+        return {self._shared_port(), *projects, *self._open}
+
+    def open_for_children(self, port: int) -> None:
+        """Open one more, which is no project's, for the LiteLLM that we start."""
+        self._for_children, self._seen = port, NOT_YET
+        if self.registry:
+            self.look()
 
     def client_connected(self, client: connection.Client) -> None:
         """Refuse other machines, whatever mitmproxy was told to listen on."""
@@ -141,7 +154,8 @@ class OpenListeners:
             shared = self._shared_port()
             self._displaced = [p for p in registered if p.port == shared]
             self.projects = Projects(tuple(p for p in registered if p.port != shared))
-        self._listen([self._shared_port(), *(p.port for p in self.projects.all)])
+        own = [self._for_children] if self._for_children else []
+        self._listen([self._shared_port(), *(p.port for p in self.projects.all), *own])
 
     def _follow_settings(self) -> None:
         self._use_registry()
@@ -152,7 +166,7 @@ class OpenListeners:
         return ctx.options.listen_port or self.settings.now.ports.shared
 
     def _listen(self, ports: list[int]) -> None:
-        mine, taken_before = self._listening(), self._taken
+        mine, taken_before = self.listening(), self._taken
         # One that failed is left out for one look; mitmproxy opens only what is new to it.
         self._taken = self._failed() | {p for p in ports if p not in mine and not is_free(p)}
         for port in self._taken - taken_before:
@@ -169,18 +183,19 @@ class OpenListeners:
             self._trouble = str(error)
             logger.warning("listeners.kept reason=%s", error)
 
-    def _listening(self) -> set[int]:
+    def listening(self) -> set[int]:
+        """Those that are open now."""
         server = ctx.master.addons.get("proxyserver")
         return {address[1] for address in server.listen_addrs()} if server else set()
 
     def _failed(self) -> set[int]:
         """Ports that mitmproxy was to open, and has not."""
         server: Any = ctx.master.addons.get("proxyserver")
-        return set() if server.servers.is_updating else set(self._open) - self._listening()
+        return set() if server.servers.is_updating else set(self._open) - self.listening()
 
     def _greet_when_open(self) -> None:
         """Tell the port only when it can be used."""
-        if self._greeting and set(self._open) <= self._listening():
+        if self._greeting and set(self._open) <= self.listening():
             for line in self._greeting:
                 logger.info(line)
             self._greeting = []
@@ -199,7 +214,8 @@ class OpenListeners:
 
     def _write_info(self) -> None:
         """Where `memproxy` finds us."""
-        info = {"pid": os.getpid(), "port": self._shared_port(), "ports": self._open}
+        ports = [port for port in self._open if port != self._for_children]
+        info = {"pid": os.getpid(), "port": self._shared_port(), "ports": ports}
         write_private(self.settings.places.info_file, json.dumps(info).encode())
 
 

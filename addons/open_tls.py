@@ -9,6 +9,7 @@ from mitmproxy import connection, ctx, tls
 from mitmproxy.net.tls import starts_like_tls_record
 from mitmproxy.proxy import layer, layers
 
+from addons.let_out import LetOut
 from addons.read_settings import ReadSettings
 from routing.providers import provider_of
 
@@ -19,10 +20,11 @@ UPSTREAM_CONNECTIONS = 256
 
 
 class OpenTLS:
-    """Only a provider's connection is looked into; the rest are tunnels that we cannot read."""
+    """Only connections to providers, and LiteLLM's, are looked into; the rest stay closed to us."""
 
-    def __init__(self, settings: ReadSettings) -> None:
+    def __init__(self, settings: ReadSettings, let_out: LetOut) -> None:
         self.settings = settings
+        self.let_out = let_out
 
     def client_connected(self, client: connection.Client) -> None:
         lift_connection_limit(client)
@@ -32,7 +34,10 @@ class OpenTLS:
         if address is None:
             return  # TLS to the proxy itself; where it leads is not known yet
         host = data.client_hello.sni or address[0]
-        if not self._is_provider(host):
+        if self.let_out.is_child(data.context.client):
+            # Whoever LiteLLM asks, known to us or not, must not see our labels.
+            data.ignore_connection = self.let_out.is_refused(data.context.client, host)
+        elif not self._is_provider(host):
             data.ignore_connection = True
 
     def next_layer(self, next_layer: layer.NextLayer) -> None:
@@ -40,6 +45,8 @@ class OpenTLS:
         context = next_layer.context
         address, sent = context.server.address, next_layer.data_client()
         if address is None or context.client.tls or not sent or starts_like_tls_record(sent):
+            return
+        if self.let_out.is_child(context.client):
             return
         if not self._is_provider(address[0]):
             next_layer.layer = layers.TCPLayer(context, ignore=True)

@@ -53,6 +53,7 @@ class OwnPages:
             "backend": backends[0],
             "backends": backends,
             "ending": self.backend.ending(),
+            "egress": self.backend.let_out.state(),
             "memory": self.memory.state(),
             "listeners": self.listeners.state(),
             "config": str(file) if file.exists() else None,

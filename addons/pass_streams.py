@@ -24,8 +24,7 @@ class Copy:
         self.size = 0
 
     def __call__(self, chunk: bytes) -> bytes:
-        if self.change:
-            chunk = self.change(chunk)
+        chunk = self._changed(chunk)
         self.size += len(chunk)
         if self.size <= COPY_AT_MOST:
             self.chunks.append(chunk)
@@ -34,6 +33,15 @@ class Copy:
         if self.follow:
             self._let_follow(chunk)
         return chunk
+
+    def _changed(self, chunk: bytes) -> bytes:
+        try:
+            return self.change(chunk) if self.change else chunk
+        except Exception as error:
+            # The client would wait for ever; not its message, as below.
+            logger.error("answer.unchanged error=%s", type(error).__name__)
+            self.change = None
+            return chunk
 
     def _let_follow(self, chunk: bytes) -> None:
         try:

@@ -4,7 +4,7 @@ import logging
 
 from mitmproxy import http
 
-from addons.facts import facts_of, headers_from, pairs_of, record, recorded
+from addons.facts import facts_of, headers_from, is_second_leg, pairs_of, record, recorded
 from addons.open_listeners import OpenListeners
 from addons.own_pages import OwnPages, tell
 from addons.read_settings import ReadSettings
@@ -50,6 +50,8 @@ class Reroute:
             give_up(flow)
 
     async def _with_headers(self, flow: http.HTTPFlow) -> None:
+        if is_second_leg(flow):
+            return  # it has been decided when it came from the tool
         facts = facts_of(flow)
         route = self._decide(facts)
         if flow.response or flow.error:  # refused already; the record says in which dialect

@@ -1,15 +1,26 @@
 """Tell the client in its own dialect what LiteLLM says in another."""
 
 import json
+import os
 from collections.abc import Callable
+from http.client import responses
 from urllib.parse import parse_qs
 
 from mitmproxy import http
 
 from addons.facts import recorded
 from addons.run_backend import RunBackend
-from dialects import Problem, reshape_error, shape_error
-from dialects.gemini_answers import Stream, models_body
+from dialects import Problem, Retold, reshape_error, shape_error
+from dialects.error_events import ErrorEvents
+from dialects.errors import Clean, error_in_success
+from dialects.gemini_answers import Array, models_body
+from routing.headers import is_credential
+from routing.hide_secrets import SHORTEST_SECRET, clean_message, secrets_in
+from routing.outgoing import LITELLM_KEY
+
+EVENTS = "text/event-stream"
+LONGEST_ERROR = 64 * 1024
+"""Bytes of an answer that calls itself a success, up to which it may be an error all the same."""
 
 KEY_REFUSED = Problem(
     403,
@@ -21,6 +32,8 @@ KEY_MISSING = Problem(
     "backend_key_refused",
     "LiteLLM asks for a key: set `litellm.key` in the memory proxy's config.",
 )
+_OF_THE_ENVIRONMENT = secrets_in(os.environ)
+"""With some of these LiteLLM pays."""
 _REFUSALS = frozenset({"no_db_connection", "auth_error", "token_not_found_in_db"})
 """What LiteLLM calls it when the key that we sent is not one of its own."""
 
@@ -36,19 +49,27 @@ class Retell:
         if response is None or not is_to_be_retold(flow):
             return
         body = response.get_content(strict=False) or b""
-        if response.status_code < 400:
-            put(response, models_body(body))
-            return
-        dialect = recorded(flow)["errors_in"]
-        if problem := self._trouble_with_key(recorded(flow)["backend"], response.status_code, body):
+        status = response.status_code
+        if status < 400:
+            if lists_models(flow):
+                put(response, models_body(body))
+                return
+            if (told := error_in_success(body)) is None:
+                return
+            status = told
+        note = recorded(flow)
+        if problem := self._trouble_with_key(note["backend"], status, body):
             # Told as it is, the client would take its own key for the culprit.
-            response.status_code = problem.status
-            put(response, shape_error(dialect, problem))
+            retold = Retold(problem.status, shape_error(note["errors_in"], problem))
         else:
-            put(response, reshape_error(dialect, response.status_code, body))
-        wait = response.headers.get("llm_provider-retry-after")
-        if wait and "retry-after" not in response.headers:
-            response.headers["retry-after"] = wait  # LiteLLM renames what the provider said
+            retold = reshape_error(note["errors_in"], status, body, cleaner_for(flow))
+        response.status_code = retold.status
+        response.reason = responses.get(retold.status, "")
+        put(response, retold.body)
+        tell_when_to_come_back(response.headers, retold.retry_after)
+        if "retry-after" not in response.headers:
+            wait = self.backend.let_out.wait_of(flow, retold.status)
+            response.headers.update({"retry-after": wait} if wait else {})
 
     def _trouble_with_key(self, backend: str, status: int, body: bytes) -> Problem | None:
         """Whether LiteLLM wants a key that the user has to give us, and not the client's."""
@@ -59,28 +80,69 @@ class Retell:
         return KEY_MISSING if is_key_refused(body) or is_key_missed(status, body) else None
 
 
+def is_from_litellm(flow: http.HTTPFlow) -> bool:
+    """Whether LiteLLM was asked, in whichever of its forms."""
+    return recorded(flow).get("backend") not in (None, "direct")
+
+
+def lists_models(flow: http.HTTPFlow) -> bool:
+    note = recorded(flow)
+    return (note["dialect"], note["operation"]) == ("gemini", "models")
+
+
 def is_to_be_retold(flow: http.HTTPFlow) -> bool:
     """Whether the answer is a short one that has to be read before it is passed on."""
-    note = recorded(flow)
-    if flow.response is None or note.get("backend") != "litellm":
+    if flow.response is None or not is_from_litellm(flow):
         return False
-    lists_models = (note["dialect"], note["operation"]) == ("gemini", "models")
-    return flow.response.status_code >= 400 or lists_models
+    return flow.response.status_code >= 400 or lists_models(flow) or is_short_json(flow.response)
+
+
+def is_short_json(response: http.Response) -> bool:
+    length = response.headers.get("content-length", "")
+    return (
+        response.headers.get("content-type", "").startswith("application/json")
+        and length.isascii()
+        and length.isdigit()
+        and len(length) < 10
+        and int(length) <= LONGEST_ERROR
+    )
 
 
 def change_of_stream(flow: http.HTTPFlow) -> Callable[[bytes], bytes] | None:
-    """What LiteLLM streams to Gemini's clients has to be told anew; all else passes as it is."""
-    note, response = recorded(flow), flow.response
-    if response is None or note.get("backend") != "litellm" or note["dialect"] != "gemini":
+    """LiteLLM's errors in a stream are told anew, and Gemini's clients may want an array."""
+    response = flow.response
+    if response is None or not is_from_litellm(flow):
         return None
-    if not response.headers.get("content-type", "").startswith("text/event-stream"):
+    if not response.headers.get("content-type", "").startswith(EVENTS):
         return None
+    if response.headers.get("content-encoding", "identity") != "identity":
+        return None  # LiteLLM compresses no stream; what stands before it may
     response.headers.pop("content-length", None)
+    dialect, clean = recorded(flow)["errors_in"], cleaner_for(flow)
     query = flow.request.path.partition("?")[2]
-    wants_events = parse_qs(query).get("alt") == ["sse"]
-    if not wants_events:
-        response.headers["content-type"] = "application/json; charset=UTF-8"
-    return Stream(as_array=not wants_events)
+    if dialect != "gemini" or parse_qs(query).get("alt") == ["sse"]:
+        return ErrorEvents(dialect, clean)
+    response.headers["content-type"] = "application/json; charset=UTF-8"
+    return Array(clean)
+
+
+def cleaner_for(flow: http.HTTPFlow) -> Clean:
+    """Takes out what LiteLLM's clients shall not see, above all the keys that it was given."""
+    headers = flow.request.headers
+    sent = [headers[name] for name in headers if is_credential(name) or name.lower() == LITELLM_KEY]
+    # Less the word that names the scheme; what is as short as a word may be one.
+    keys = [key for value in sent if len(key := value.rpartition(" ")[2]) >= SHORTEST_SECRET]
+    return lambda text: clean_message(text, *keys, *_OF_THE_ENVIRONMENT)
+
+
+def tell_when_to_come_back(headers: http.Headers, seconds: int | None) -> None:
+    """LiteLLM renames what the provider said, or leaves it to the words of the error."""
+    for name in ("retry-after", "retry-after-ms"):
+        wait = headers.get(f"llm_provider-{name}")
+        if wait and name not in headers:
+            headers[name] = wait
+    if seconds is not None and "retry-after" not in headers:
+        headers["retry-after"] = str(seconds)
 
 
 def put(response: http.Response, body: bytes | None) -> None:

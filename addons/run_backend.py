@@ -67,7 +67,7 @@ class RunBackend:
         if running := self.each[route.backend].running:
             self._went_to[flow.id] = running
             running.begin(flow.id)
-            self.let_out.expect(flow.id, route.project)
+            self.let_out.expect(flow.id, route.project, route.user.id)
 
     def response(self, flow: http.HTTPFlow) -> None:
         if flow.websocket is None:

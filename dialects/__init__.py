@@ -5,7 +5,7 @@ Nothing here does I/O and nothing here knows about mitmproxy or a backend.
 
 from dialects.calls import Call, recognise
 from dialects.conversation import Conversation, read
-from dialects.errors import Problem, reshape_error, shape_error
+from dialects.errors import Problem, Retold, reshape_error, shape_error
 from dialects.purpose import Purpose
 from dialects.slices import Unreadable
 
@@ -14,6 +14,7 @@ __all__ = [
     "Conversation",
     "Problem",
     "Purpose",
+    "Retold",
     "Unreadable",
     "read",
     "recognise",

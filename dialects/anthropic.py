@@ -24,12 +24,13 @@ CALLS: Final[tuple[tuple[str, re.Pattern[str], Literal["generate", "count_tokens
     ("POST", re.compile(_ROOT + r"/messages/count_tokens"), "count_tokens"),
 )
 
-_ERROR_TYPES: Final = {
+ERROR_TYPES: Final = {
     400: "invalid_request_error",
     401: "authentication_error",
     402: "billing_error",
     403: "permission_error",
     404: "not_found_error",
+    408: "timeout_error",
     413: "request_too_large",
     429: "rate_limit_error",
     504: "timeout_error",
@@ -38,8 +39,13 @@ _ERROR_TYPES: Final = {
 
 
 def shape_error(status: int, code: str, message: str) -> dict[str, Any]:
-    kind = _ERROR_TYPES.get(status, "invalid_request_error" if status < 500 else "api_error")
+    kind = ERROR_TYPES.get(status, "invalid_request_error" if status < 500 else "api_error")
     return {"type": "error", "error": {"type": kind, "message": message}}
+
+
+def shape_error_event(error: Mapping[str, Any], _number: int) -> tuple[str, Mapping[str, Any]]:
+    """The name and the data of an error in the middle of a stream."""
+    return "error", error
 
 
 def is_error(body: Mapping[str, Any]) -> bool:

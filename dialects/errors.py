@@ -1,10 +1,17 @@
 """Errors of ours, and LiteLLM's, told in the dialect that the client speaks."""
 
 import json
+import math
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
+from dialects import anthropic
 from dialects.formats import FORMATS
+
+type Clean = Callable[[str], str]
+"""Takes out of a text what is not for clients."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,22 +24,174 @@ class Problem:
     retry_after: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Retold:
+    """A backend's error as the client is told it."""
+
+    status: int
+    body: bytes
+    retry_after: int | None = None
+    """Seconds, where the error's own words name them."""
+
+
 def shape_error(dialect: str, problem: Problem) -> bytes:
     shaped = FORMATS[dialect].shape_error(problem.status, problem.code, problem.message)
     return json.dumps(shaped).encode()
 
 
-def reshape_error(dialect: str, status: int, body: bytes) -> bytes | None:
-    """A backend's error body in the client's dialect; None if it already is."""
-    try:
-        parsed = json.loads(body, parse_constant=_refuse)
-    except (ValueError, RecursionError):
-        parsed = None
-    if isinstance(parsed, dict) and FORMATS[dialect].is_error(parsed):
+def reshape_error(dialect: str, status: int, body: bytes, clean: Clean) -> Retold:
+    """A backend's error in the client's dialect; what already is in it keeps its other fields."""
+    parsed = _parsed(body)
+    said = _told(parsed, "").message
+    providers = _providers_status(status, said)
+    otherwise = f"The backend answered {providers} without saying why."
+    told = _in_dialect(dialect, providers, parsed, clean, otherwise, keep_type=providers == status)
+    return Retold(providers, json.dumps(told).encode(), _seconds_to_wait(providers, said))
+
+
+def reshape_event(
+    dialect: str, data: bytes, clean: Clean, *, number: int = 0, is_named: bool = False
+) -> tuple[str, bytes] | None:
+    """The name and the data of an error in a stream; None if it is no error.
+
+    `is_named` says that the event is called an error, whatever is in it.
+    """
+    parsed = _parsed(data)
+    if isinstance(parsed, dict):
+        if parsed.get("type") == FAILED and isinstance(parsed.get("response"), dict):
+            response = parsed["response"]
+            told = {**response, "error": _cleaned(response.get("error"), clean)}
+            return FAILED, _compact({**parsed, "response": told})
+        if not (is_named or parsed.get("error") or parsed.get("type") == "error"):
+            return None
+        given = parsed.get("sequence_number")
+        number = given if isinstance(given, int) else number
+    status = _status_in(parsed)
+    error = _in_dialect(dialect, status, parsed, clean, _NO_ANSWER)
+    name, event = FORMATS[dialect].shape_error_event(error, number)
+    return name, _compact(event)
+
+
+def error_in_success(body: bytes) -> int | None:
+    """The status that an answer should have had which calls itself a success and is an error."""
+    parsed = _parsed(body)
+    if not isinstance(parsed, dict) or not parsed.get("error"):
         return None
+    return _status_in(parsed) if parsed.keys() <= _ONLY_AN_ERROR else None
+
+
+FAILED: Final = "response.failed"
+_NO_ANSWER: Final = "The backend broke off: it sent something that is no part of an answer."
+_ONLY_AN_ERROR: Final = frozenset({"error", "type", "request_id", "litellm_call_id"})
+
+_SAYS_NOTHING: Final = (None, "", "None", "api_error")
+"""What LiteLLM writes for a type where it knows none."""
+
+# LiteLLM tells the status in the place of the code, and the code in its exception's name.
+_CODES: Final[Mapping[str, str]] = {
+    "ContextWindowExceededError": "context_length_exceeded",
+    "ContentPolicyViolationError": "content_policy_violation",
+}
+
+# LiteLLM's `/v1/messages` knows neither of them, but quotes what the provider said.
+_QUOTED_TYPE: Final = re.compile(r'"type\\*": ?\\*"(overloaded_error|request_too_large)\\*"')
+_PROVIDERS_STATUS: Final[Mapping[tuple[str, int], int]] = {
+    ("overloaded_error", 500): 529,
+    ("request_too_large", 400): 413,
+}
+_STATUSES: Final[Mapping[object, int]] = {
+    kind: status for status, kind in anthropic.ERROR_TYPES.items() if status != 408
+}
+
+_WAIT: Final = re.compile(
+    r"""
+      (?i: \b(?:try\ again|retry)\ (?:in|after)\ (?:about\ )?
+        | \bretry[-_]?(?:delay|after)[\\"']*[:=] )
+      [\s\\"']{0,8}
+      (?:(?P<h>\d{1,3})\ ?h(?:ours?)?\ ?)?
+      (?:(?P<m>\d{1,4})\ ?m(?:in(?:ute)?s?)?\b\ ?|(?P<m2>\d{1,4})m(?=\d))?
+      (?:(?P<s>\d{1,6}(?:\.\d{1,9})?)\ ?(?P<unit>ms|milliseconds)?)?
+    """,
+    re.VERBOSE,
+)
+_LONGEST_WAIT: Final = 24 * 60 * 60
+_DEEPEST: Final = 8
+
+
+def _in_dialect(
+    dialect: str,
+    status: int,
+    parsed: object,
+    clean: Clean,
+    otherwise: str,
+    *,
+    keep_type: bool = True,
+) -> dict[str, Any]:
     told = _told(parsed, "")
-    message = told.message or f"The backend answered {status} without saying why."
-    return shape_error(dialect, Problem(status, told.code or "backend_error", message))
+    code = clean(_code(told, status)) or "backend_error"
+    form = FORMATS[dialect]
+    shaped: dict[str, Any] = form.shape_error(status, code, clean(told.message) or otherwise)
+    if not (isinstance(parsed, dict) and form.is_error(parsed)):
+        return shaped
+    ours, own = shaped["error"], _cleaned(parsed, clean)
+    error = own["error"] | {"message": ours["message"]}
+    for name in ours.keys() & {"type", "param"}:
+        if error.get(name) in _SAYS_NOTHING or (name == "type" and not keep_type):
+            error[name] = ours[name]
+    is_number = isinstance(error.get("code"), int)
+    if code in _CODES.values() or (isinstance(ours.get("code"), int) and not is_number):
+        error |= {name: value for name, value in ours.items() if name == "code"}
+    return {**own, "error": error}
+
+
+def _cleaned(value: Any, clean: Clean, depth: int = 0) -> Any:
+    """The same value with every text in it clean."""
+    if isinstance(value, str):
+        return clean(value)
+    if depth > _DEEPEST:
+        return None
+    if isinstance(value, dict):
+        return {name: _cleaned(item, clean, depth + 1) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_cleaned(item, clean, depth + 1) for item in value]
+    return value
+
+
+def _code(told: "_Told", status: int) -> str:
+    if told.code in ("", str(status)):
+        return next((code for name, code in _CODES.items() if name in told.message), told.code)
+    return told.code
+
+
+def _providers_status(status: int, message: str) -> int:
+    """The status that the provider gave, where LiteLLM has made another of it."""
+    quoted = _QUOTED_TYPE.search(message)
+    return _PROVIDERS_STATUS.get((quoted[1], status), status) if quoted else status
+
+
+def _status_in(parsed: object) -> int:
+    """The status that an error tells itself, which came without one."""
+    inner = parsed.get("error") if isinstance(parsed, dict) else None
+    error = inner if isinstance(inner, dict) else parsed
+    if not isinstance(error, dict):
+        return 500
+    for name in ("status_code", "code", "status"):
+        told = str(error.get(name))
+        if len(told) == 3 and told.isascii() and told.isdigit() and "400" <= told <= "599":
+            return int(told)
+    kind = error.get("type")
+    return _STATUSES.get(kind, 500) if isinstance(kind, str) else 500
+
+
+def _seconds_to_wait(status: int, message: str) -> int | None:
+    if status not in (408, 429) and status < 500:
+        return None
+    for found in _WAIT.finditer(message):
+        minutes = int(found["h"] or 0) * 60 + int(found["m"] or found["m2"] or 0)
+        seconds = float(found["s"] or 0) / (1000 if found["unit"] else 1)
+        if 0 < (wait := math.ceil(minutes * 60 + seconds)) <= _LONGEST_WAIT:
+            return wait
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +218,17 @@ def _told(value: object, code: str, depth: int = 0) -> _Told:
     return _Told("", code)
 
 
-_DEEPEST: Final = 8
+def _parsed(body: bytes) -> object:
+    """What the bytes say as JSON; None for what is none."""
+    try:
+        return json.loads(body, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _compact(value: object) -> bytes:
+    # Google's SDK takes an event for an error by its first bytes, as they are written here.
+    return json.dumps(value).encode()
 
 
 def _refuse(constant: str) -> object:

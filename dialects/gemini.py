@@ -29,8 +29,12 @@ _STATUSES: Final = {
     401: "UNAUTHENTICATED",
     403: "PERMISSION_DENIED",
     404: "NOT_FOUND",
+    408: "DEADLINE_EXCEEDED",
+    409: "ABORTED",
     429: "RESOURCE_EXHAUSTED",
+    499: "CANCELLED",
     500: "INTERNAL",
+    501: "UNIMPLEMENTED",
     504: "DEADLINE_EXCEEDED",
 }
 
@@ -51,6 +55,11 @@ _SCHEMAS: Final = (
 def shape_error(status: int, code: str, message: str) -> dict[str, Any]:
     name = _STATUSES.get(status, "FAILED_PRECONDITION" if status < 500 else "UNAVAILABLE")
     return {"error": {"code": status, "message": message, "status": name}}
+
+
+def shape_error_event(error: Mapping[str, Any], _number: int) -> tuple[str, Mapping[str, Any]]:
+    """The name and the data of an error in the middle of a stream; here it has no name."""
+    return "", error
 
 
 def is_error(body: Mapping[str, Any]) -> bool:

@@ -1,62 +1,42 @@
 """Gemini's answers, where another server gave them in another form."""
 
 import json
-import re
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Any
 
 from dialects import gemini
-from dialects.errors import reshape_error
+from dialects.error_events import ErrorEvents
+from dialects.errors import Clean
+from dialects.events import ServerSentEvents
 
-_EVENT_END: Final = re.compile(rb"(\r?\n\r?\n)")
 
+class Array:
+    """Server-sent events as the JSON array that Google sends to who did not ask for events.
 
-class Stream:
-    """LiteLLM's server-sent events as Google would have sent them.
-
-    Its errors are in OpenAI's shape; and a client that did not ask for events reads a JSON array.
     Feed it chunks; an empty one ends the stream.
     """
 
-    def __init__(self, *, as_array: bool) -> None:
-        self.as_array = as_array
-        self._rest = b""
+    def __init__(self, clean: Clean) -> None:
+        self._events = ErrorEvents(gemini.NAME, clean)
+        self._framing = ServerSentEvents()
         self._before = b"["
 
     def __call__(self, chunk: bytes) -> bytes:
-        if not chunk:
-            return self._told(self._rest) + self._end()
-        *parts, self._rest = _EVENT_END.split(self._rest + chunk)
-        # Every other part is the end that the pattern found.
-        events = zip(parts[::2], parts[1::2], strict=True)
-        return b"".join(self._told(event, end) for event, end in events)
+        if chunk:
+            return self._told(self._framing.feed(self._events.feed(chunk)))
+        last = self._told(self._framing.feed(self._events.end()))
+        return last + self._told(self._framing.end()) + self._end()
 
-    def _told(self, event: bytes, end: bytes = b"") -> bytes:
-        lines = (line.strip() for line in event.splitlines())
-        data = b"\n".join(line[5:].strip() for line in lines if line.startswith(b"data:"))
-        error = _error(data)
-        if not self.as_array:
-            return b"data: " + error + end if error else event + end
-        if not data or data == b"[DONE]":
-            return b""
-        before, self._before = self._before, b"\n,\r\n"
-        return before + (error or data)
+    def _told(self, events: Iterable[bytes]) -> bytes:
+        told = b""
+        for data in events:
+            if data and data != b"[DONE]":
+                told += self._before + data
+                self._before = b"\n,\r\n"
+        return told
 
     def _end(self) -> bytes:
-        if not self.as_array:
-            return b""
         return b"[]" if self._before == b"[" else b"]"
-
-
-def _error(data: bytes) -> bytes | None:
-    """An error that is not in Gemini's shape yet, in Gemini's shape."""
-    if not data.startswith(b"{") or b'"error"' not in data[:32]:
-        return None
-    try:
-        parsed = json.loads(data)
-        code = int(parsed["error"]["code"])
-    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
-        code = 500
-    return reshape_error(gemini.NAME, code, data)
 
 
 def models_from_openai(listed: object) -> dict[str, Any] | None:

@@ -35,6 +35,11 @@ def shape_error(status: int, code: str, message: str) -> dict[str, Any]:
     return {"error": {"message": message, "type": kind, "param": None, "code": code}}
 
 
+def shape_error_event(error: Mapping[str, Any], _number: int) -> tuple[str, Mapping[str, Any]]:
+    """The name and the data of an error in the middle of a stream; here it has no name."""
+    return "", error
+
+
 def is_error(body: Mapping[str, Any]) -> bool:
     error = body.get("error")
     return (

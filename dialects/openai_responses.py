@@ -1,9 +1,9 @@
 """OpenAI's Responses, over HTTP and over WebSocket."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from dialects.openai_chat import is_error, shape_error
 from dialects.outline import Message, Outline, Speaker
@@ -20,6 +20,7 @@ __all__ = [
     "is_error",
     "read",
     "shape_error",
+    "shape_error_event",
 ]
 
 NAME: Final = "openai-responses"
@@ -41,6 +42,16 @@ _CODEX_ENVIRONMENT: Final = "<environment_context>"
 _CODEX_FILE: Final = "# AGENTS.md instructions"
 _CODEX_PARTS: Final = "internal_chat_message_metadata_passthrough"
 _CODEX_KIND: Final = "environments.environment_context"
+
+
+def shape_error_event(error: Mapping[str, Any], number: int) -> tuple[str, Mapping[str, Any]]:
+    """The name and the data of an error in the middle of a stream.
+
+    OpenAI's documentation has the fields side by side; its SDK raises what has an object `error`.
+    """
+    inner = error["error"]
+    told = {name: inner.get(name) for name in ("code", "message", "param")}
+    return "error", {"type": "error", **told, "sequence_number": number, "error": inner}
 
 
 def read(body: Slice) -> Outline:

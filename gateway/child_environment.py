@@ -1,10 +1,9 @@
 """The variables that LiteLLM's process gets: the user's own, without those that would hurt it."""
 
 from collections.abc import Mapping
-from ipaddress import ip_address
-from urllib.parse import urlsplit
+from secrets import token_hex
 
-from routing.egress import Egress
+from routing.egress import PROXIES, Egress, leads_to_this_machine
 
 # Measured with 1.106: with these, nothing but the model calls leaves the machine.
 QUIET = {
@@ -23,7 +22,16 @@ QUIET = {
     "PYTHONUNBUFFERED": "1",
 }
 
-PROXIES = ("http_proxy", "https_proxy", "all_proxy", "ws_proxy", "wss_proxy")
+# The proxies that LiteLLM's clients look for, and the files of authorities.
+USED = ("http_proxy", "https_proxy", "all_proxy")
+TRUST = (
+    *("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE"),
+    "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH",
+)
+# With an egress: what would lead calls past it, or let LiteLLM trust somebody else.
+PAST_IT = frozenset((*PROXIES, "no_proxy", "disable_aiohttp_trust_env", "ssl_verify"))
+# Tells gateway/inside/marks.py that there is an egress, which takes the marks off.
+MARK_CALLS = "MEMPROXY_MARK_CALLS"
 
 # LiteLLM migrates whatever database these name, and that may be the one of the user's project.
 DATABASE = ("DATABASE_URL", "DIRECT_URL", "DATABASE_URL_READ_REPLICA", "DATABASE_HOST")
@@ -38,7 +46,7 @@ START = (
 # They belong to our interpreter. Without byte code every start takes seconds longer.
 PYTHON = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV")
 
-DROPPED = frozenset((*DATABASE, *START, *PYTHON))
+DROPPED = frozenset((*DATABASE, *START, *PYTHON, MARK_CALLS))
 
 
 def child_environment(
@@ -48,23 +56,22 @@ def child_environment(
     kept = {
         name: value
         for name, value in parent.items()
-        if name not in DROPPED and not _leads_back_to_us(name, value)
+        if name not in DROPPED
+        and not _leads_back_to_us(name, value)
+        and not (egress and name.lower() in PAST_IT)
     }
-    return {**kept, **QUIET, "LITELLM_MASTER_KEY": master_key}
+    way_out = _through(egress) if egress else {}
+    return {**kept, **QUIET, **way_out, "LITELLM_MASTER_KEY": master_key}
 
 
 def _leads_back_to_us(name: str, value: str) -> bool:
-    """A proxy on loopback is most likely ourselves, and the call would never leave."""
-    if name.lower() not in PROXIES:
-        return False
-    try:
-        host = urlsplit(value if "://" in value else f"//{value}").hostname or ""
-    except ValueError:
-        return True
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return False
-    return address.is_loopback or address.is_unspecified
+    """Our own port, which would take its calls for those of a tool."""
+    return name.lower() in PROXIES and leads_to_this_machine(value)
+
+
+def _through(egress: Egress) -> dict[str, str]:
+    """What makes every call leave through our listener, also one to this machine."""
+    # A name for each process: what one refuses, the next one may accept.
+    proxy = egress.url_for(f"litellm-{token_hex(4)}")
+    proxies = {spelled: proxy for name in USED for spelled in (name, name.upper())}
+    return {**proxies, **dict.fromkeys(TRUST, str(egress.authorities)), MARK_CALLS: "1"}

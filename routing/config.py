@@ -248,6 +248,11 @@ class Memory(Settings):
         return self.longest_body * 1024 * 1024
 
 
+class Cookies(Settings):
+    keep: bool = False
+    """On disk, over the end of the proxy."""
+
+
 class Config(Settings):
     backend: Backend = "direct"
     backends: tuple[BackendRule, ...] = ()
@@ -256,6 +261,7 @@ class Config(Settings):
     ports: Ports = Ports()
     litellm: LiteLLM = LiteLLM()
     memory: Memory = Memory()
+    cookies: Cookies = Cookies()
     upstream_ca: File | None = None
     idle_timeout: Annotated[int, Field(ge=30, le=86400)] = 3600
 

@@ -21,12 +21,12 @@ NAME_PREFIX = "cf_chl_"
 
 COOKIES_PER_SCOPE = 32
 LONGEST_COOKIE = 4096
+LONGEST_PATH = 1024
 LONGEST_LIFE = 400 * 24 * 3600.0
 
 _CREDENTIALS = (headers.CREDENTIALS - {"cookie"}) | headers.CREDENTIAL_QUERY
 ANONYMOUS = "anonymous"
-# New in every process: what it makes tells accounts apart and is worth nothing elsewhere.
-_KEY = secrets.token_bytes(32)
+KEY_LENGTH = 32
 
 # Anything that could end a header line or begin another cookie.
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f;]")
@@ -51,6 +51,17 @@ class Cookie:
     is_secure: bool
     expires: float | None
 
+    @property
+    def may_be_kept(self) -> bool:
+        """It is one of Cloudflare's, is not too long, and does no harm in a header."""
+        return (
+            _is_cloudflares(self.name)
+            and len(self.name) + len(self.value) <= LONGEST_COOKIE
+            and not _UNSAFE.search(self.name + self.value)
+            and self.path.startswith("/")
+            and len(self.path) <= LONGEST_PATH
+        )
+
     def is_over(self, now: float) -> bool:
         """The server wants it back no more."""
         return self.expires is not None and self.expires <= now
@@ -61,12 +72,38 @@ class Cookie:
         return (secure or not self.is_secure) and (path == self.path or path.startswith(below))
 
 
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """All that a jar holds; what went unused longest comes first."""
+
+    key: bytes = field(repr=False)
+    scopes: tuple[tuple[Scope, tuple[Cookie, ...]], ...] = ()
+
+
 class CookieJar:
     """Remembers per scope, and forgets the scope and the cookie that went unused longest."""
 
     def __init__(self, limit: int = 1024) -> None:
         self.limit = limit
+        self.key = secrets.token_bytes(KEY_LENGTH)
+        """What accounts are named with (`account_of`): the names are worth nothing elsewhere."""
+        self.changes = 0
+        """How often a cookie came, changed or was ended."""
         self._scopes: OrderedDict[Scope, OrderedDict[tuple[str, str], Cookie]] = OrderedDict()
+
+    def contents(self) -> Contents:
+        """What it holds now, as a value."""
+        held = ((scope, tuple(cookies.values())) for scope, cookies in self._scopes.items())
+        return Contents(self.key, tuple(held))
+
+    def fill(self, contents: Contents) -> None:
+        """Hold this, as far as there is room, in place of what it held."""
+        self.key = contents.key
+        self._scopes.clear()
+        for scope, cookies in contents.scopes:
+            kept = cookies[-COOKIES_PER_SCOPE:]
+            self._scopes[scope] = OrderedDict(((c.name, c.path), c) for c in kept)
+            self._touch(scope)
 
     def remember(self, scope: Scope, set_cookie_headers: Iterable[str], now: float) -> None:
         """Keep Cloudflare's cookies out of an answer, and drop those that it ends."""
@@ -76,9 +113,11 @@ class CookieJar:
             if cookie is None:
                 continue
             cookies = self._scopes.setdefault(scope, OrderedDict())
-            cookies.pop((cookie.name, cookie.path), None)
-            if not cookie.is_over(now):
-                cookies[cookie.name, cookie.path] = cookie
+            before = cookies.pop((cookie.name, cookie.path), None)
+            after = None if cookie.is_over(now) else cookie
+            if after:
+                cookies[cookie.name, cookie.path] = after
+            self.changes += before != after
             while len(cookies) > COOKIES_PER_SCOPE:
                 cookies.popitem(last=False)
         self._touch(scope)
@@ -124,18 +163,14 @@ def read_set_cookie(header: str, host: str, now: float) -> Cookie | None:
     """One of Cloudflare's cookies for this host, or None; RFC 6265, 5.2."""
     pair, *attributes = header.split(";")
     name, equals, value = (part.strip(" \t") for part in pair.partition("="))
-    if not equals or not (name in NAMES or name.startswith(NAME_PREFIX)):
-        return None
-    if len(name) + len(value) > LONGEST_COOKIE or _UNSAFE.search(name + value):
+    if not equals or not _is_cloudflares(name):
         return None
     said: dict[str, str] = {}
     for attribute in attributes:
         key, _, text = attribute.partition("=")
         said[key.strip(" \t").lower()] = text.strip(" \t")
-    if not _covers(said.get("domain", ""), host):
-        return None
     path = said.get("path", "")
-    return Cookie(
+    cookie = Cookie(
         name=name,
         value=value,
         # The default would be the request's folder; Cloudflare always names the root.
@@ -143,9 +178,10 @@ def read_set_cookie(header: str, host: str, now: float) -> Cookie | None:
         is_secure="secure" in said,
         expires=_expiry(said, now),
     )
+    return cookie if cookie.may_be_kept and _covers(said.get("domain", ""), host) else None
 
 
-def account_of(pairs: Iterable[tuple[str, str]], path: str = "") -> str:
+def account_of(key: bytes, pairs: Iterable[tuple[str, str]], path: str = "") -> str:
     """A name for whoever these credentials belong to, from which they cannot be read back.
 
     Gemini's clients may have theirs in the query of the path.
@@ -156,12 +192,16 @@ def account_of(pairs: Iterable[tuple[str, str]], path: str = "") -> str:
         for name, value in (*pairs, *query)
         if name.lower() in _CREDENTIALS
     )
-    digest = hashlib.blake2b(key=_KEY, digest_size=16)
+    digest = hashlib.blake2b(key=key, digest_size=16)
     given = [pair for pair in credentials if pair[1]]
     for name, value in given:
         data = value.encode("utf-8", "surrogatepass")
         digest.update(f"{name}:{len(data)}:".encode() + data)
     return digest.hexdigest() if given else ANONYMOUS
+
+
+def _is_cloudflares(name: str) -> bool:
+    return name in NAMES or name.startswith(NAME_PREFIX)
 
 
 def _exact(scope: Scope) -> Scope:

@@ -12,7 +12,7 @@ LITELLM_END_USER: Final = "x-litellm-end-user-id"
 LITELLM_KEY: Final = "x-litellm-api-key"
 _LITELLMS: Final = (LITELLM_END_USER, "x-litellm-customer-id", LITELLM_KEY)
 """A client may not book its calls to somebody else."""
-_NOT_FOR_LITELLM: Final = ("cookie", "proxy-authorization")
+_NOT_FOR_LITELLM: Final = ("accept-encoding", "cookie", "proxy-authorization")
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -28,7 +28,7 @@ def to_litellm(
     key: str | None,
     forward_credentials: bool,
 ) -> Pairs:
-    # Gemini's streams are told anew (dialects.gemini_answers), so they must not come compressed.
+    # Errors within streams are told anew (dialects.error_events), so they must not come compressed.
     kept = tuple(
         pair
         for pair in pairs
@@ -36,7 +36,6 @@ def to_litellm(
         and (forward_credentials or not headers.is_credential(pair[0]))
         and pair[0].lower() not in _NOT_FOR_LITELLM
         and pair[0].lower() not in _LITELLMS
-        and not (route.dialect == "gemini" and pair[0].lower() == "accept-encoding")
     )
     return (*kept, (headers.CALL, call), *_labels(route), *_key(key, forward_credentials))
 

@@ -1,6 +1,7 @@
 """Where this program keeps its files, and how it writes what only their owner may read."""
 
 import contextlib
+import glob
 import os
 import tempfile
 from collections.abc import Mapping
@@ -24,6 +25,7 @@ class Places:
     state_dir: Path
     lock_file: Path
     info_file: Path
+    cookies_file: Path
     log_file: Path
     litellm_dir: Path
     memory_dir: Path
@@ -44,6 +46,7 @@ def places(environ: Mapping[str, str]) -> Places:
         state_dir=state,
         lock_file=state / "proxy.lock",
         info_file=state / "proxy.json",
+        cookies_file=state / "cookies.json",
         log_file=state / "proxy.log",
         litellm_dir=data / "litellm",
         memory_dir=data / "memory",
@@ -92,6 +95,11 @@ def write_private(path: Path, data: bytes) -> None:
             temporary.unlink()
         raise
     _settle(path.parent)
+
+
+def unfinished(path: Path) -> list[Path]:
+    """What is left of writes of this file that were cut short, such as by a kill."""
+    return [*path.parent.glob(f".{glob.escape(path.name)}.*.tmp")]
 
 
 def _settle(directory: Path) -> None:

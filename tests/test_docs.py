@@ -59,6 +59,7 @@ def test_the_defaults_on_their_page_are_the_defaults() -> None:
 
     assert shown["ports"] == defaults.ports.model_dump()
     assert shown["backend"] == defaults.backend
+    assert shown["cookies"] == defaults.cookies.model_dump()
     assert shown["idle_timeout"] == defaults.idle_timeout
     assert shown["users"]["default"] == defaults.users.default
     assert shown["litellm"]["wait"] == defaults.litellm.wait

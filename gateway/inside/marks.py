@@ -1,7 +1,190 @@
-"""The id of a call, carried from the request that came in to the requests made for it."""
+"""The id of a call, carried from the request that came in to the requests made for it.
 
-from typing import Any
+Whatever goes wrong here, LiteLLM's call goes on, and is then linked with no other.
+"""
+
+import asyncio
+import base64
+import functools
+import http.client
+import os
+import ssl
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from contextvars import ContextVar
+from typing import Any, Final
+from urllib.parse import quote, urlsplit
+
+HEADER: Final = "x-memory-call"
+MARK_CALLS: Final = "MEMPROXY_MARK_CALLS"
+"""Set where there is an egress, which takes the header off again."""
+LET_THROUGH: Final = "http://memory.proxy/let-through"
+SECONDS_TO_ASK: Final = 5.0
+PROXIES: Final = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+
+_call: ContextVar[str | None] = ContextVar("memory_call", default=None)
+_way_out: dict[str, str | None] = {}
+"""The variables that lead to the egress, as we were started with them."""
+_opaque: set[str] = set()
+"""Hosts that the egress cannot look into, because we do not take its certificate for theirs."""
+
+
+class Carry:
+    """Between the server and the app, so that all of the app runs with the call's id."""
+
+    def __init__(self, app: Callable[..., Awaitable[None]]) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        before = _call.set(call_in(scope))
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            # What the app has left running keeps the id: it has a copy of this context.
+            _call.reset(before)
 
 
 def carry(app: Any) -> None:
     """Let whatever the app sends for a request carry the id that came with it."""
+    if not os.environ.get(MARK_CALLS):
+        return
+    try:
+        app.add_middleware(Carry)
+        for library in ("httpx", "httpx2"):
+            if module := sys.modules.get(library):
+                wrap_send(module.Client)
+                wrap_async_send(module.AsyncClient)
+        if aiohttp := sys.modules.get("aiohttp"):
+            wrap_aiohttp(aiohttp.ClientSession)
+        _way_out.update(_proxies_now())
+    except Exception as error:
+        sys.stderr.write(f"calls are not marked: {type(error).__name__}\n")
+
+
+def call_in(scope: Any) -> str | None:
+    """The id that a request brings along."""
+    with suppress(Exception):
+        for name, value in scope.get("headers", ()):
+            if name.lower() == HEADER.encode():
+                return str(value.decode("ascii"))
+    return None
+
+
+def wrap_send(client: Any) -> None:
+    """Mark what an httpx client sends."""
+    send = client.send
+
+    @functools.wraps(send)
+    def marked(self: Any, request: Any, *args: Any, **options: Any) -> Any:
+        mark(self, request)
+        try:
+            return send(self, request, *args, **options)
+        except Exception as error:
+            if not is_distrust(error) or not let_through(request):
+                raise
+        return send(self, request, *args, **options)
+
+    client.send = marked
+
+
+def wrap_async_send(client: Any) -> None:
+    """Mark what an asynchronous httpx client sends."""
+    send = client.send
+
+    @functools.wraps(send)
+    async def marked(self: Any, request: Any, *args: Any, **options: Any) -> Any:
+        mark(self, request)
+        try:
+            return await send(self, request, *args, **options)
+        except Exception as error:
+            if not is_distrust(error) or not await asyncio.to_thread(let_through, request):
+                raise
+        return await send(self, request, *args, **options)
+
+    client.send = marked
+
+
+def wrap_aiohttp(session: Any) -> None:
+    """Mark what LiteLLM sends with aiohttp itself, and lead it to the egress: it would not look."""
+    request = session._request  # which all of its public methods call
+
+    @functools.wraps(request)
+    async def marked(self: Any, method: str, url: Any, **options: Any) -> Any:
+        with suppress(Exception):
+            options = led_out(str(url), options)
+        return await request(self, method, url, **options)
+
+    session._request = marked
+
+
+def mark(client: Any, request: Any) -> None:
+    """Only on its way to the egress, which takes the mark off."""
+    with suppress(Exception):
+        call = _call.get()
+        if call and client.trust_env and leaves_by_egress() and request.url.host not in _opaque:
+            request.headers.setdefault(HEADER, call)
+
+
+def led_out(url: str, options: dict[str, Any]) -> dict[str, Any]:
+    """The options of an aiohttp request, with the egress as its proxy and the mark on it."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not leaves_by_egress():
+        return options
+    call, headers = _call.get(), options.get("headers")
+    pairs: list[Any] = list(
+        headers.items() if headers and hasattr(headers, "items") else headers or ()
+    )
+    is_marked = any(str(name).lower() == HEADER for name, _ in pairs)
+    if call and not is_marked and parts.hostname not in _opaque:
+        pairs.append((HEADER, call))
+    return {**options, "proxy": options.get("proxy") or _way_out["HTTP_PROXY"], "headers": pairs}
+
+
+def leaves_by_egress() -> bool:
+    """Not if a litellm.yaml has named another proxy since: nobody would take the mark off."""
+    return bool(_way_out) and _proxies_now() == _way_out
+
+
+def _proxies_now() -> dict[str, str | None]:
+    names = (*PROXIES, *(name.upper() for name in PROXIES))
+    return {name: os.environ.get(name) for name in names}
+
+
+def let_through(request: Any) -> bool:
+    """Have the egress let further connections to this host through, as it cannot open them.
+
+    From now on nothing is marked that goes there. Nothing was sent yet: certificates come first.
+    """
+    with suppress(Exception):
+        host = request.url.host
+        request.headers.pop(HEADER, None)
+        if host not in _opaque:
+            _opaque.add(host)
+            _ask_egress(host)
+        return True
+    return False
+
+
+def _ask_egress(host: str) -> None:
+    egress = urlsplit(_way_out["HTTP_PROXY"] or "")
+    shown = base64.b64encode(f"{egress.username}:{egress.password}".encode()).decode()
+    line = http.client.HTTPConnection(egress.hostname or "", egress.port, timeout=SECONDS_TO_ASK)
+    try:
+        headers = {"Proxy-Authorization": f"Basic {shown}"}
+        line.request("POST", f"{LET_THROUGH}?host={quote(host)}", headers=headers)
+        line.getresponse().read()
+    finally:
+        line.close()
+
+
+def is_distrust(error: BaseException | None) -> bool:
+    """Whether behind it is a certificate that was not trusted, where that can only be ours."""
+    if not leaves_by_egress():
+        return False
+    for _ in range(10):
+        told = (error, getattr(error, "certificate_error", None))  # the latter is aiohttp's
+        if any(isinstance(one, ssl.SSLCertVerificationError) for one in told):
+            return True
+        error = error and (error.__cause__ or error.__context__)
+    return False

@@ -19,6 +19,17 @@ def test_a_copy_keeps_what_the_client_got() -> None:
     assert copy.content == b"ONE"
 
 
+def test_a_change_that_fails_leaves_the_rest_of_the_stream_as_it_is() -> None:
+    copy = Copy(change=lambda chunk: chunk if chunk != b"odd" else {}[chunk])
+
+    assert [copy(chunk) for chunk in (b"one", b"odd", b"two", b"odd")] == [
+        b"one",
+        b"odd",
+        b"two",
+        b"odd",
+    ]
+
+
 def test_a_long_answer_passes_whole_and_leaves_no_copy() -> None:
     copy, chunk = Copy(), b"x" * (COPY_AT_MOST // 4)
 

@@ -16,7 +16,8 @@ from google.genai import types
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialects import Problem, reshape_error, shape_error
+from dialects import Problem, Retold, reshape_error, shape_error
+from dialects.errors import error_in_success
 
 DIALECTS = ["openai-chat", "openai-responses", "anthropic", "gemini"]
 STATUSES = [400, 401, 402, 403, 404, 405, 408, 409, 413, 422, 426, 429, 500, 502, 503, 504, 529]
@@ -220,45 +221,202 @@ OPENAI_SHAPED = {
 }
 
 
+def as_it_is(text: str) -> str:
+    return text
+
+
+def retold(dialect: str, status: int, body: object) -> Retold:
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return reshape_error(dialect, status, raw, as_it_is)
+
+
+def reshaped_from(dialect: str, status: int, body: object) -> bytes:
+    return retold(dialect, status, body).body
+
+
+def code_in(dialect: str, status: int, body: object) -> Any:
+    return json.loads(reshaped_from(dialect, status, body))["error"]["code"]
+
+
+def type_in(dialect: str, status: int, body: object) -> Any:
+    return json.loads(reshaped_from(dialect, status, body))["error"]["type"]
+
+
 @pytest.mark.parametrize("dialect", ["openai-chat", "openai-responses"])
 @pytest.mark.parametrize("case", OPENAI_SHAPED)
 def test_litellms_errors_are_openais_already(dialect: str, case: str) -> None:
     status, body = OPENAI_SHAPED[case]
 
-    assert reshape_error(dialect, status, json.dumps(body).encode()) is None
+    assert json.loads(reshaped_from(dialect, status, body)) == body
 
 
 def test_litellms_errors_of_messages_are_anthropics_already() -> None:
-    assert reshape_error("anthropic", 400, json.dumps(UNKNOWN_MODEL_ANTHROPIC).encode()) is None
+    body = UNKNOWN_MODEL_ANTHROPIC
+
+    assert json.loads(reshaped_from("anthropic", 400, body)) == body
 
 
 def test_litellms_errors_of_gemini_are_geminis_where_it_counts_tokens() -> None:
-    assert reshape_error("gemini", 500, json.dumps(NO_GOOGLE).encode()) is None
+    assert json.loads(reshaped_from("gemini", 500, NO_GOOGLE)) == NO_GOOGLE
+
+
+@every_dialect
+def test_every_text_of_an_error_is_made_clean(dialect: str) -> None:
+    details: list[Any] = [7, None, "a secret", {"deep": {"s": "a secret"}}]
+    while len(json.dumps(details)) < 500:
+        details = [details, "a secret"]
+    inner = {"type": "t", "message": "a secret", "status": "S", "code": 500, "details": details}
+    body = json.dumps({"type": "error", "error": inner}).encode()
+
+    told = reshape_error(dialect, 500, body, lambda text: text.replace("secret", "word"))
+
+    assert message_in(dialect, told.body, exactly=False) == "a word"
+    assert b"secret" not in told.body
+
+
+def openais(message: str, **fields: Any) -> dict[str, Any]:
+    return {"error": {"message": message, "type": "t", "param": None, "code": "400"} | fields}
+
+
+def anthropics(message: str, kind: str = "api_error") -> dict[str, Any]:
+    return {"type": "error", "error": {"type": kind, "message": message}}
+
+
+@pytest.mark.parametrize(
+    ("message", "told", "code"),
+    [
+        ("litellm.ContextWindowExceededError: too long", "400", "context_length_exceeded"),
+        ("litellm.ContentPolicyViolationError: no", "400", "content_policy_violation"),
+        ("litellm.ContextWindowExceededError: too long", "its_own", "its_own"),
+        ("litellm.BadRequestError: no", "400", "400"),
+    ],
+)
+@pytest.mark.parametrize("body", [openais, anthropics], ids=["native", "foreign"])
+def test_the_code_that_litellm_only_tells_in_words_is_told_as_code(
+    body: Callable[..., dict[str, Any]], message: str, told: str, code: str
+) -> None:
+    said = body(message)
+    said["error"]["code"] = told
+
+    assert code_in("openai-chat", 400, said) == code
+
+
+@pytest.mark.parametrize("vague", [None, "None", "", "api_error"])
+@pytest.mark.parametrize(
+    ("status", "chat", "messages"),
+    [
+        (422, "invalid_request_error", "invalid_request_error"),
+        (429, "rate_limit_error", "rate_limit_error"),
+        (500, "server_error", "api_error"),
+        (408, "invalid_request_error", "timeout_error"),
+    ],
+)
+def test_a_type_that_says_nothing_is_replaced_by_that_of_the_status(
+    vague: str | None, status: int, chat: str, messages: str
+) -> None:
+    assert type_in("openai-chat", status, openais("m", type=vague)) == chat
+    assert type_in("anthropic", status, anthropics("m", vague or "")) == messages
+
+
+@pytest.mark.parametrize(
+    ("quoted", "told", "status", "kind"),
+    [
+        ("overloaded_error", 500, 529, "overloaded_error"),
+        ("overloaded_error", 529, 529, "overloaded_error"),
+        ("request_too_large", 400, 413, "request_too_large"),
+        ("rate_limit_error", 500, 500, "api_error"),
+        ("overloaded_error", 400, 400, "invalid_request_error"),
+    ],
+)
+def test_a_status_that_litellm_lowered_is_told_as_the_provider_gave_it(
+    quoted: str, told: int, status: int, kind: str
+) -> None:
+    provider = json.dumps({"type": "error", "error": {"type": quoted, "message": "no"}})
+    said = f"litellm.InternalServerError: AnthropicError - {provider}"
+    body = anthropics(said, "api_error" if told >= 500 else "invalid_request_error")
+
+    assert retold("anthropic", told, body).status == status
+    assert type_in("anthropic", told, body) == kind
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "seconds"),
+    [
+        (429, "Rate limit reached. Please try again in 12.5s. Visit", 13),
+        (429, "Please try again in 6m0s.", 360),
+        (429, "try again in 1h2m3s", 3723),
+        (429, "Please try again in 20ms.", 1),
+        (429, "No deployments available for selected model, Try again in 5 seconds.", 5),
+        (429, "quota; Please retry in 21.03s.", 22),
+        (429, '"details": [{"retryDelay": "21s"}]', 21),
+        (429, 'quoted {\\"retryDelay\\": \\"21s\\"}', 21),
+        (503, "retry after 2 minutes", 120),
+        (503, "Retry-After: 30", 30),
+        (529, "Overloaded. Retry in 3 s", 3),
+        (429, "retry after that. Try again in 4s", 4),
+        (429, "slow down", None),
+        (429, "try again in 0s", None),
+        (429, "try again in 999999s", None),
+        (429, "try again in a moment", None),
+        (400, "try again in 5s", None),
+    ],
+)
+@every_dialect
+def test_the_time_to_come_back_is_read_from_the_errors_own_words(
+    dialect: str, status: int, message: str, seconds: int | None
+) -> None:
+    assert retold(dialect, status, openais(message)).retry_after == seconds
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"error": {"message": "m", "type": "x", "code": "y"}}, 500),
+        ({"error": {"message": "m", "code": 429}}, 429),
+        ({"error": {"message": "m", "code": "404"}}, 404),
+        ({"error": {"message": "m", "code": 200}}, 500),
+        ({"error": "words"}, 500),
+        (anthropics("m", "overloaded_error"), 529),
+        (anthropics("m", "rate_limit_error"), 429),
+        (anthropics("m", "nobodys_error"), 500),
+        ({"id": "r", "object": "response", "error": {"message": "m"}, "status": "failed"}, None),
+        ({"error": None}, None),
+        ({"error": {}}, None),
+        ({"candidates": []}, None),
+        ([{"error": "x"}], None),
+        (b"{", None),
+        (b"", None),
+    ],
+)
+def test_a_success_that_is_an_error_gets_a_status(body: object, status: int | None) -> None:
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+
+    assert error_in_success(raw) == status
 
 
 @pytest.mark.parametrize("case", OPENAI_SHAPED)
 def test_litellms_openai_shaped_errors_reach_anthropics_sdk_with_their_reason(case: str) -> None:
     status, body = OPENAI_SHAPED[case]
-    reshaped = reshape_error("anthropic", status, json.dumps(body).encode())
+    reshaped = reshaped_from("anthropic", status, body)
 
-    assert reshaped is not None
     assert body["error"]["message"] in str(raised_by_anthropic(status, reshaped))
 
 
 @pytest.mark.parametrize("case", OPENAI_SHAPED)
 def test_litellms_openai_shaped_errors_reach_googles_sdk_with_their_reason(case: str) -> None:
     status, body = OPENAI_SHAPED[case]
-    reshaped = reshape_error("gemini", status, json.dumps(body).encode())
+    reshaped = reshaped_from("gemini", status, body)
 
-    assert reshaped is not None
     error = raised_by_google(status, reshaped)
     assert (error.code, error.message) == (status, body["error"]["message"])
     assert error.status in ("INVALID_ARGUMENT", "RESOURCE_EXHAUSTED")
 
 
-def message_in(dialect: str, body: bytes) -> str:
+def message_in(dialect: str, body: bytes, *, exactly: bool = True) -> str:
     """The message, where the dialect's clients look for it; fails on any other shape."""
     parsed = json.loads(body, parse_constant=pytest.fail)
+    if not exactly:
+        return str(parsed["error"]["message"])
     if dialect == "anthropic":
         assert set(parsed) == {"type", "error"}
         assert parsed["type"] == "error"
@@ -311,10 +469,7 @@ GOOGLES_LIST = b'[{"error":{"code":429,"message":"slow down","status":"RESOURCE_
 def test_the_reason_is_found_in_any_of_the_usual_shapes(
     dialect: str, body: bytes, reason: str
 ) -> None:
-    reshaped = reshape_error(dialect, 422, body)
-
-    assert reshaped is not None
-    assert reason in message_in(dialect, reshaped)
+    assert reason in message_in(dialect, reshaped_from(dialect, 422, body))
 
 
 @every_dialect
@@ -344,9 +499,8 @@ def test_the_reason_is_found_in_any_of_the_usual_shapes(
     ],
 )
 def test_an_error_without_a_reason_says_that_none_was_given(dialect: str, body: bytes) -> None:
-    reshaped = reshape_error(dialect, 502, body)
+    reshaped = reshaped_from(dialect, 502, body)
 
-    assert reshaped is not None
     assert message_in(dialect, reshaped) == "The backend answered 502 without saying why."
 
 
@@ -366,13 +520,11 @@ NATIVE: dict[str, bytes] = {
 def test_an_error_of_one_dialect_is_told_in_another_unless_they_are_the_same(
     dialect: str, native: str
 ) -> None:
-    reshaped = reshape_error(native, 429, NATIVE[dialect])
+    reshaped = reshaped_from(native, 429, NATIVE[dialect])
 
     if NATIVE[dialect] == NATIVE[native]:
-        assert reshaped is None
-    else:
-        assert reshaped is not None
-        assert message_in(native, reshaped) == "slow down"
+        assert reshaped == NATIVE[native]
+    assert message_in(native, reshaped) == "slow down"
 
 
 @pytest.mark.parametrize(
@@ -388,10 +540,7 @@ def test_an_error_of_one_dialect_is_told_in_another_unless_they_are_the_same(
 def test_the_code_of_an_error_is_kept_where_the_dialect_has_a_place_for_it(
     body: bytes, code: str
 ) -> None:
-    reshaped = reshape_error("openai-chat", 404, body)
-
-    assert reshaped is not None
-    assert json.loads(reshaped)["error"]["code"] == code
+    assert code_in("openai-chat", 404, body) == code
 
 
 words = st.sampled_from(["error", "detail", "message", "msg", "loc", "type", "code", "status"])
@@ -417,29 +566,22 @@ def is_native(dialect: str, body: bytes) -> bool:
     value=json_values | st.fixed_dictionaries({"error": json_values, "type": json_values}),
 )
 def test_an_error_of_any_form_is_native_or_made_so(dialect: str, status: int, value: Any) -> None:
-    body = json.dumps(value).encode()
-    reshaped = reshape_error(dialect, status, body)
+    reshaped = reshaped_from(dialect, status, value)
 
-    if reshaped is None:
-        assert is_native(dialect, body)
-    else:
-        assert message_in(dialect, reshaped)
-        assert reshape_error(dialect, status, reshaped) is None
+    assert is_native(dialect, reshaped)
+    assert reshaped_from(dialect, status, reshaped) == reshaped
 
 
 @given(dialect=st.sampled_from(DIALECTS), body=st.binary() | st.text().map(str.encode))
 def test_any_bytes_become_an_error_in_the_dialect(dialect: str, body: bytes) -> None:
-    reshaped = reshape_error(dialect, 500, body)
-
-    assert reshaped is not None
-    assert message_in(dialect, reshaped)
+    assert message_in(dialect, reshaped_from(dialect, 500, body))
 
 
 @given(
     dialect=st.sampled_from(DIALECTS),
     status=st.integers(400, 599),
     code=st.text(),
-    message=st.text(),
+    message=st.text(min_size=1),
 )
 def test_whatever_we_say_is_an_error_in_the_dialect(
     dialect: str, status: int, code: str, message: str
@@ -447,4 +589,4 @@ def test_whatever_we_say_is_an_error_in_the_dialect(
     shaped = shape_error(dialect, Problem(status, code, message))
 
     assert message_in(dialect, shaped) == message
-    assert reshape_error(dialect, status, shaped) is None
+    assert reshaped_from(dialect, status, shaped) == shaped

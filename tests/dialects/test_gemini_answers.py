@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialects.gemini_answers import Stream, models_body
+from dialects.gemini_answers import Array, models_body
 
 # What one event says, and what may stand around it.
 
@@ -37,9 +37,9 @@ streams = st.lists(events(), max_size=4)
 endings = st.sampled_from([b"", b"data: [DONE]\n\n", b"data: [DONE]\r\n\r\n", b": bye\n\n", b"\n"])
 
 
-def told(chunks: list[bytes], *, as_array: bool) -> bytes:
-    stream = Stream(as_array=as_array)
-    return b"".join(stream(chunk) for chunk in [*chunks, b""])
+def told(chunks: list[bytes]) -> bytes:
+    array = Array(str.upper)
+    return b"".join(array(chunk) for chunk in [*chunks, b""])
 
 
 def cut(whole: bytes, at: list[int]) -> list[bytes]:
@@ -55,14 +55,11 @@ pieces = (
 
 
 @given(st.lists(pieces, max_size=20).map(b"".join), st.lists(st.integers(0), max_size=9))
-@pytest.mark.parametrize("as_array", [True, False], ids=["array", "events"])
-def test_however_a_stream_is_cut_it_is_told_alike(
-    as_array: bool, whole: bytes, at: list[int]
-) -> None:
+def test_however_a_stream_is_cut_it_is_told_alike(whole: bytes, at: list[int]) -> None:
     chunks = cut(whole, at)
 
     assert b"".join(chunks) == whole
-    assert told(chunks, as_array=as_array) == told([whole] if whole else [], as_array=as_array)
+    assert told(chunks) == told([whole] if whole else [])
 
 
 @given(streams, endings, st.lists(st.integers(0), max_size=9))
@@ -71,27 +68,18 @@ def test_an_array_holds_what_the_events_say(
 ) -> None:
     whole = b"".join(event for event, _ in sent) + ending
 
-    assert json.loads(told(cut(whole, at), as_array=True)) == [said for _, said in sent]
+    assert json.loads(told(cut(whole, at))) == [said for _, said in sent]
 
 
 @given(events())
 def test_an_array_holds_a_last_event_that_nothing_ended(event: tuple[bytes, Any]) -> None:
     sent, said = event
 
-    assert json.loads(told([sent.rstrip()], as_array=True)) == [said]
+    assert json.loads(told([sent.rstrip()])) == [said]
 
 
 def test_a_stream_without_events_is_an_empty_array() -> None:
-    assert told([], as_array=True) == b"[]"
-
-
-@given(streams, endings, st.lists(st.integers(0), max_size=9))
-def test_events_without_errors_pass_byte_for_byte(
-    sent: list[tuple[bytes, Any]], ending: bytes, at: list[int]
-) -> None:
-    whole = b"".join(event for event, _ in sent) + ending
-
-    assert told(cut(whole, at), as_array=False) == whole
+    assert told([]) == b"[]"
 
 
 def error(code: object) -> bytes:
@@ -110,24 +98,11 @@ def error(code: object) -> bytes:
         pytest.param(b'{"error": "slow down"}', 500, "INTERNAL", id="only words"),
     ],
 )
-def test_an_error_in_a_stream_becomes_geminis(
-    said: bytes, code: int, status: str, end: bytes
-) -> None:
-    wanted = {"error": {"code": code, "message": "slow down", "status": status}}
+def test_an_error_in_an_array_is_geminis(said: bytes, code: int, status: str, end: bytes) -> None:
+    wanted = {"error": {"code": code, "message": "SLOW DOWN", "status": status}}
     whole = b'data: {"candidates": []}\n\ndata: ' + said + end
 
-    told_first, _, told_last = told([whole], as_array=False).partition(b"\n\n")
-    assert told_first == b'data: {"candidates": []}'
-    assert told_last.startswith(b"data: {")
-    assert told_last.endswith(end)
-    assert json.loads(told_last.removeprefix(b"data: ")) == wanted
-    assert json.loads(told([whole], as_array=True)) == [{"candidates": []}, wanted]
-
-
-def test_geminis_own_error_passes_as_it_is() -> None:
-    own = b'data: {"error": {"code": 404, "message": "No.", "status": "NOT_FOUND"}}\n\n'
-
-    assert told([own], as_array=False) == own
+    assert json.loads(told([whole])) == [{"candidates": []}, wanted]
 
 
 def geminis(name: str) -> dict[str, Any]:

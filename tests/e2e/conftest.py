@@ -1,12 +1,13 @@
 """Everything here starts real processes."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.e2e import memory_scene
+from tests.e2e import memory_scene, parity_scene
 from tests.e2e.litellm_environment import litellm_environment
 from tests.e2e.litellm_scene import (
     MASTER_KEY,
@@ -89,8 +90,32 @@ def module_memory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[memory_s
 
 
 @pytest.fixture(scope="session")
-def session_scene(
+def session_backends(
     litellm_environment: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, parity_scene.Backend]]:
+    """A proxy for each backend, all of them in front of the same script."""
+    with ExitStack() as stack:
+        yield {
+            name: stack.enter_context(
+                parity_scene.backend_named(name, tmp_path_factory.mktemp(name), litellm_environment)
+            )
+            for name in parity_scene.BACKENDS
+        }
+
+
+@pytest.fixture
+def backends(session_backends: dict[str, parity_scene.Backend]) -> dict[str, parity_scene.Backend]:
+    """With nothing seen and nothing planned."""
+    for backend in session_backends.values():
+        backend.provider.reset()
+    return session_backends
+
+
+@pytest.fixture(scope="session", params=parity_scene.VIA_LITELLM)
+def session_scene(
+    request: pytest.FixtureRequest,
+    litellm_environment: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Scene]:
     """The two files of docs/backends.md, and a little more, in front of scripted providers."""
     with Provider() as upstream, Provider() as origin:
@@ -98,18 +123,19 @@ def session_scene(
         models["model_list"] += more["model_list"]
         models["litellm_settings"] = more["litellm_settings"]
         config = yaml.safe_load(block("config.yaml")) | straight_to(origin)
+        config["backend"] = request.param
         config["litellm"] |= {"key": MASTER_KEY, "wait": 100}
         config["litellm"]["models"] |= {
             "llama-3": "llama-3",
             "llama-*": "llama",
             "gpt-exactly-this": "claude",
         }
-        directory = tmp_path_factory.mktemp("litellm")
+        directory = tmp_path_factory.mktemp(request.param)
         proxy = litellm_proxy(directory, litellm_environment, config, models)
         witness = Witness(proxy.home)
         with proxy:
             wait_until_up(proxy)
-            yield Scene(proxy, upstream, origin, witness)
+            yield Scene(request.param, proxy, upstream, origin, witness)
 
 
 @pytest.fixture

@@ -140,6 +140,8 @@ def wait_for[T](found: Callable[[], T], seconds: float = 20.0) -> T:
 class Scene:
     """A proxy that has started LiteLLM, and everybody around them."""
 
+    backend: str
+    """`litellm`, or `sdk`."""
     proxy: Mitmdump
     upstream: Provider
     """Stands behind LiteLLM."""

@@ -1,13 +1,14 @@
 """Runs inside LiteLLM, where a litellm.yaml names it: notes what arrives, a JSON line each."""
 
 import json
+import sys
 import threading
 from pathlib import Path
 from typing import Any
 
 # This file is copied beside a litellm.yaml and imported by LiteLLM, in LiteLLM's own environment.
 from litellm.integrations.custom_logger import CustomLogger  # noqa: TID253
-from litellm.proxy.proxy_server import app  # noqa: TID253
+from starlette.applications import Starlette
 
 NOTES = Path(__file__).with_name("noted.jsonl")
 _lock = threading.Lock()
@@ -47,5 +48,9 @@ class NoteRequests:
         await self.inner(scope, receive, send)
 
 
-app.middleware_stack = NoteRequests(app.middleware_stack)
+if proxy := sys.modules.get("litellm.proxy.proxy_server"):
+    proxy.app.middleware_stack = NoteRequests(proxy.app.middleware_stack)
+else:  # the app over the SDK, which is not built yet
+    build = Starlette.build_middleware_stack
+    Starlette.build_middleware_stack = lambda app: NoteRequests(build(app))
 note_calls = NoteCalls()

@@ -5,11 +5,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import anthropic
+import groq
 import httpx
+import openai
 import pytest
+from google import genai
 
 from routing.port_registry import PortRegistry
+from tests.e2e import sdk_calls
 from tests.e2e.mitmdump import Mitmdump
+from tests.e2e.sdks import Clients, Way, reach
 from tests.e2e.tunnel import everything_from, tunnel
 from tests.fakes import Authority, Provider, Seen, Step
 
@@ -127,6 +133,14 @@ def key() -> str:
     return f"sk-{uuid.uuid4()}"
 
 
+@pytest.fixture(params=["by base URL", "through the proxy"])
+def root(
+    request: pytest.FixtureRequest, scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> str | None:
+    way: Way = request.param
+    return reach(way, scene.proxy, monkeypatch)
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_a_challenge_that_was_passed_stays_passed(scene: Scene, key: str, way: str) -> None:
     call = WAYS[way](scene)
@@ -135,6 +149,46 @@ def test_a_challenge_that_was_passed_stays_passed(scene: Scene, key: str, way: s
     challenge, passed, again = call(key), call(key), call(key)
 
     assert [one.status_code for one in (challenge, passed, again)] == [403, 200, 200]
+    assert [cookies_of(seen) for seen in scene.provider.requests] == [
+        [],
+        ["cf_clearance=passed"],
+        ["cf_clearance=passed"],
+    ]
+
+
+@pytest.mark.usefixtures("nobodys_settings")
+@pytest.mark.parametrize(
+    ("ask", "challenged"),
+    [
+        pytest.param(sdk_calls.chat, openai.PermissionDeniedError, id="openai"),
+        pytest.param(sdk_calls.chat_stream, openai.PermissionDeniedError, id="openai, streamed"),
+        pytest.param(sdk_calls.responses, openai.PermissionDeniedError, id="openai, responses"),
+        pytest.param(sdk_calls.messages, anthropic.PermissionDeniedError, id="anthropic"),
+        pytest.param(
+            sdk_calls.messages_stream, anthropic.PermissionDeniedError, id="anthropic, streamed"
+        ),
+        pytest.param(sdk_calls.groq_chat, groq.PermissionDeniedError, id="groq"),
+        pytest.param(sdk_calls.gemini, genai.errors.ClientError, id="gemini"),
+    ],
+)
+def test_an_official_sdk_is_challenged_once(
+    scene: Scene,
+    key: str,
+    root: str | None,
+    ask: Callable[[Clients], object],
+    challenged: type[Exception],
+) -> None:
+    """Each call is a new client's, as in a tool that is started anew."""
+    clients = Clients(root, is_mounted=True, key=key)
+    scene.provider.always(Step(demand_cookie=PASSED, text="welcome"))
+
+    with pytest.raises(challenged) as refused:
+        ask(clients)
+    answers = [ask(clients), ask(clients)]
+
+    headers = refused.value.response.headers  # type: ignore[attr-defined]
+    assert headers["cf-mitigated"] == "challenge"
+    assert answers == ["welcome", "welcome"]
     assert [cookies_of(seen) for seen in scene.provider.requests] == [
         [],
         ["cf_clearance=passed"],

@@ -188,7 +188,7 @@ def test_a_logins_upgrade_to_websocket_reaches_its_provider(scene: Scene) -> Non
 def test_a_caller_is_told_that_litellm_is_the_backend(scene: Scene) -> None:
     told_now = scene.proxy.ask("/memory-routing/info", user_agent="Claude Code CLI")
 
-    assert (told_now["user_id"], told_now["backend"]) == ("claude-code", "litellm")
+    assert (told_now["user_id"], told_now["backend"]) == ("claude-code", scene.backend)
     assert backend(scene.proxy)["version"]
 
 

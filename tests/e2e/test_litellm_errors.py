@@ -1,5 +1,6 @@
 """Errors behind LiteLLM: in the dialect of the client, of the class that its SDK knows."""
 
+import json
 from dataclasses import dataclass, replace
 from types import ModuleType
 
@@ -28,10 +29,12 @@ from tests.e2e.litellm_calls import (
     responses_stream,
 )
 from tests.e2e.litellm_errors import ENDPOINTS, told
-from tests.e2e.litellm_scene import Scene
+from tests.e2e.litellm_scene import UPSTREAM_KEYS, Scene
 from tests.e2e.sdk_calls import name_of
 from tests.e2e.sdks import TEXT, Clients, raw_client
 from tests.fakes import Step
+from tests.fakes.endpoints import Dialect
+from tests.fakes.refusals import refusal
 
 pytestmark = pytest.mark.usefixtures("nobodys_settings")
 
@@ -104,8 +107,7 @@ def test_an_sdk_raises_the_class_that_belongs_to_the_providers_status(
     with pytest.raises(getattr(asked.sdk, CLASSES[status])) as caught:
         asked.call(clients, asked.model)
 
-    lowered = status == 529 and asked.sdk is anthropic
-    assert caught.value.status_code == (500 if lowered else status)
+    assert caught.value.status_code == status
     assert isinstance(caught.value.body, dict)
     assert len(scene.upstream.requests) == 1
 
@@ -137,9 +139,60 @@ def test_a_providers_error_is_told_in_the_clients_dialect(
     with raw_client("by base URL", scene.proxy) as client:
         answer = client.post(path, json=body(model))
 
-    lowered = status == 529 and dialect == "anthropic"
-    assert answer.status_code == (500 if lowered else status)
+    assert answer.status_code == status
     assert told(dialect, answer)
+
+
+ENDPOINTS_AND_MODELS = [
+    *((dialect, model) for dialect, (_, model) in ENDPOINTS.items()),
+    ("anthropic", GPT),  # another provider's, whose errors LiteLLM hands on in another way
+]
+QUOTED = "Incorrect API key provided: {0}. See /root/x.py, https://h/v1?key={0}&a=1 and {0}"
+
+
+@pytest.mark.parametrize("status", [400, 401, 429, 500, 200])
+@pytest.mark.parametrize(("dialect", "model"), ENDPOINTS_AND_MODELS)
+def test_a_key_that_a_provider_quotes_does_not_reach_the_client(
+    dialect: Dialect, model: str, status: int, scene: Scene
+) -> None:
+    path, _ = ENDPOINTS[dialect]
+    quoted = QUOTED.format(" ".join(UPSTREAM_KEYS.values()))
+    error = json.dumps(refusal(dialect, max(status, 400), "req_1", quoted)).encode()
+    scene.upstream.script(Step(status=status, body=error))
+    scene.upstream.always(Step(text=TEXT))
+
+    with raw_client("by base URL", scene.proxy) as client:
+        answer = client.post(path, json=body(model))
+        assert client.post(path, json=body(model)).status_code == 200, "the next one is served"
+
+    assert answer.status_code == status or (status == 200 and answer.status_code >= 400)
+    assert told(dialect, answer)
+    everything = f"{answer.headers} {answer.text}"
+    assert "/root" not in everything
+    for key in UPSTREAM_KEYS.values():
+        assert key not in everything
+
+
+def test_a_context_that_is_too_long_is_told_by_its_code(clients: Clients, scene: Scene) -> None:
+    message = "This model's maximum context length is 8192 tokens. However, you requested 10000."
+    error = {"message": message, "type": "invalid_request_error", "param": "messages"}
+    error["code"] = "context_length_exceeded"
+    scene.upstream.always(Step(status=400, body=json.dumps({"error": error}).encode()))
+
+    for call in (chat, chat_stream, responses):
+        with pytest.raises(openai.BadRequestError, match="maximum context length") as caught:
+            call(clients, GPT)
+        assert caught.value.code == "context_length_exceeded"
+
+
+def test_messages_tell_when_to_come_back_where_the_error_says_so(scene: Scene) -> None:
+    message = "Rate limit reached. Please try again in 12.5s."
+    error = json.dumps(refusal("anthropic", 429, "req_1", message)).encode()
+    scene.upstream.always(Step(status=429, body=error))
+    path, model = ENDPOINTS["anthropic"]
+
+    with raw_client("by base URL", scene.proxy) as client:
+        assert client.post(path, json=body(model)).headers["retry-after"] == "13"
 
 
 @pytest.mark.parametrize("dialect", ["openai-chat", "openai-responses", "gemini"])
@@ -288,4 +341,4 @@ def test_a_provider_that_talks_nonsense_is_told_in_the_clients_dialect(
         answer = client.post(path, json=body(model))
 
     assert answer.status_code >= 500
-    assert answer.json()["error"]["message"]
+    assert told(dialect, answer)

@@ -28,6 +28,7 @@ from tests.e2e.litellm_scene import (
     wait_until_up,
 )
 from tests.e2e.mitmdump import BIN, Mitmdump
+from tests.e2e.parity_scene import VIA_LITELLM
 from tests.e2e.sdks import KEY, QUESTION, raw_client
 from tests.fakes import Provider, Step
 
@@ -39,6 +40,7 @@ SECONDS_TO_NOTICE = 30.0
 class Stage:
     """Where proxies are started: LiteLLM's environment, and who stands behind them."""
 
+    backend: str
     environment: Path
     upstream: Provider
     origin: Provider
@@ -54,17 +56,17 @@ class Stage:
         )
 
     def config(self, **litellm: Any) -> dict[str, Any]:
-        config: dict[str, Any] = yaml.safe_load(block("config.yaml"))
+        config: dict[str, Any] = yaml.safe_load(block("config.yaml")) | {"backend": self.backend}
         if "url" in litellm:
             del config["litellm"]["config"]
         config["litellm"] |= {"key": MASTER_KEY, **litellm}
         return config | straight_to(self.origin)
 
 
-@pytest.fixture
-def stage(litellm_environment: Path) -> Iterator[Stage]:
+@pytest.fixture(params=VIA_LITELLM)
+def stage(request: pytest.FixtureRequest, litellm_environment: Path) -> Iterator[Stage]:
     with Provider() as upstream, Provider() as origin:
-        yield Stage(litellm_environment, upstream, origin)
+        yield Stage(request.param, litellm_environment, upstream, origin)
 
 
 def ask(
@@ -177,6 +179,7 @@ def test_a_litellm_that_is_still_starting_ends_when_the_backend_is_switched(
         assert proxy.ask("/health")["status"] == "ok"
 
 
+@pytest.mark.parametrize("stage", ["litellm"], indirect=True)
 def test_a_litellm_of_another_proxy_is_used_when_it_is_up_and_passed_by_when_it_is_not(
     stage: Stage, tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 import json
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import anthropic
 import groq
@@ -21,11 +22,13 @@ from tests.e2e.litellm_calls import (
     gemini_stream,
     groq_stream,
     messages_stream,
+    responses_stream,
 )
-from tests.e2e.litellm_scene import Scene, backend
+from tests.e2e.litellm_scene import UPSTREAM_KEYS, Scene, backend
 from tests.e2e.sdk_calls import name_of
 from tests.e2e.sdks import QUESTION, TEXT, TOOL, Clients, raw_client
 from tests.fakes import Step
+from tests.fakes.content import data_event, named_event
 
 pytestmark = pytest.mark.usefixtures("nobodys_settings")
 
@@ -94,35 +97,130 @@ def test_a_client_that_hangs_up_in_mid_stream_frees_the_provider(
     assert hangup.chunks < 200
 
 
-BROKEN: tuple[tuple[Call, str, type[Exception]], ...] = (
-    (chat_stream, GPT, openai.APIError),
-    (messages_stream, CLAUDE, anthropic.APIError),
-    (groq_stream, LLAMA, groq.APIError),
-    (gemini_stream, GEMINI, genai.errors.APIError),
+def events(*said: Any) -> bytes:
+    """As a provider sends them: with their names, where they have such."""
+    return b"".join(named_event(one) if "type" in one else data_event(one) for one in said)
+
+
+KEYS = " and ".join(UPSTREAM_KEYS.values())
+CHUNK = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+BEGINNINGS = {
+    "openai-chat": events(
+        CHUNK | {"choices": [{"index": 0, "delta": {"role": "assistant", "content": "So"}}]}
+    ),
+    "openai-responses": events(
+        {"type": "response.created", "response": {"id": "r", "object": "response"}},
+    ),
+    "anthropic": events(
+        {
+            "type": "message_start",
+            "message": {
+                **{"id": "m", "type": "message", "role": "assistant", "model": "c"},
+                **{"content": [], "usage": {"input_tokens": 1, "output_tokens": 1}},
+            },
+        },
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+    ),
+    "gemini": events({"candidates": [{"content": {"role": "model", "parts": [{"text": "So"}]}}]}),
+}
+ERRORS = {
+    "openai-chat": events({"error": {"message": KEYS, "type": "x", "param": None, "code": None}}),
+    "openai-responses": events(
+        {"type": "error", "code": "server_error", "message": KEYS, "param": None}
+    ),
+    "anthropic": events({"type": "error", "error": {"type": "overloaded_error", "message": KEYS}}),
+    "gemini": events({"error": {"code": 429, "message": KEYS, "status": "RESOURCE_EXHAUSTED"}}),
+}
+STREAM = (("content-type", "text/event-stream"),)
+
+
+def stream_of(dialect: str, then: bytes) -> Step:
+    """A stream that begins well."""
+    return Step(body=BEGINNINGS[dialect] + then, headers=STREAM)
+
+
+GARBAGE = b"data: \x00\xff{no JSON " + KEYS.encode() + b"\n\n"
+PAGE = b"<html><h1>502</h1>" + KEYS.encode() + b"</html>\n\n"
+FAULTS = {
+    "breaks": lambda _: Step(text=LETTERS, chunks=8, chunk_delay=0.05, break_after=5),
+    "tells an error": lambda dialect: stream_of(dialect, ERRORS[dialect]),
+    "sends garbage": lambda dialect: stream_of(dialect, GARBAGE),
+    "sends a page": lambda dialect: stream_of(dialect, PAGE),
+}
+CHAT, RESPONSES, MESSAGES, GROQ, EVENTS, _ = STREAMS
+BROKEN: tuple[tuple[str, Streamed, Call, str, type[Exception]], ...] = (
+    ("openai-chat", CHAT, chat_stream, "breaks", openai.APIError),
+    ("openai-chat", CHAT, chat_stream, "tells an error", openai.APIError),
+    ("openai-chat", CHAT, chat_stream, "sends garbage", openai.APIError),
+    ("openai-chat", GROQ, groq_stream, "breaks", groq.APIError),
+    ("openai-chat", GROQ, groq_stream, "tells an error", groq.APIError),
+    ("anthropic", MESSAGES, messages_stream, "breaks", anthropic.APIError),
+    ("anthropic", MESSAGES, messages_stream, "tells an error", anthropic.APIError),
+    ("anthropic", MESSAGES, messages_stream, "sends garbage", anthropic.APIError),
+    ("anthropic", MESSAGES, messages_stream, "sends a page", anthropic.APIError),
+    ("gemini", EVENTS, gemini_stream, "breaks", genai.errors.APIError),
+    ("gemini", EVENTS, gemini_stream, "tells an error", genai.errors.APIError),
+    ("gemini", EVENTS, gemini_stream, "sends garbage", genai.errors.APIError),
+    ("gemini", EVENTS, gemini_stream, "sends a page", genai.errors.APIError),
 )
 
 
-@pytest.mark.parametrize(("call", "model", "expected"), BROKEN, ids=name_of)
-def test_a_stream_that_breaks_behind_litellm_is_an_error_for_the_sdk(
-    call: Call, model: str, expected: type[Exception], clients: Clients, scene: Scene
+@pytest.mark.parametrize(("dialect", "stream", "call", "fault", "expected"), BROKEN, ids=name_of)
+def test_a_stream_that_goes_wrong_behind_litellm_is_an_error_for_the_sdk(
+    dialect: str,
+    stream: Streamed,
+    call: Call,
+    fault: str,
+    expected: type[Exception],
+    *,
+    clients: Clients,
+    scene: Scene,
 ) -> None:
-    scene.upstream.always(Step(text=LETTERS, chunks=8, chunk_delay=0.1, break_after=5))
+    scene.upstream.script(*[FAULTS[fault](dialect)] * 2)
+    scene.upstream.always(Step(text=TEXT))
 
-    with pytest.raises(expected):
-        call(clients, model)
+    with pytest.raises(expected) as caught:
+        call(clients, stream.model)
+    with raw_client("by base URL", scene.proxy) as client:
+        answer = client.post(stream.path, json=body(stream.model, stream=True))
+
+    assert call(clients, stream.model) == TEXT, "the next one is served"
+    assert answer.text.count('"error":') + answer.text.count("event: error") >= 1
+    for key in UPSTREAM_KEYS.values():
+        assert key not in answer.text
+        assert key not in f"{caught.value} {vars(caught.value)}"
 
 
-def test_a_response_that_breaks_behind_litellm_has_failed(clients: Clients, scene: Scene) -> None:
-    scene.upstream.always(Step(text=LETTERS, chunks=8, chunk_delay=0.1, break_after=5))
+@pytest.mark.parametrize("fault", ["breaks", "tells an error", "sends a page"])
+def test_a_response_that_goes_wrong_behind_litellm_has_failed(
+    fault: str, clients: Clients, scene: Scene
+) -> None:
+    scene.upstream.script(FAULTS[fault]("openai-responses"))
+    scene.upstream.always(Step(text=TEXT))
 
     with (
         clients.to_openai() as client,
-        client.responses.create(model=GPT, input=QUESTION, stream=True) as events,
+        client.responses.create(model=GPT, input=QUESTION, stream=True) as told,
     ):
-        types = [event.type for event in events]
+        *_, last = told
 
-    assert "response.failed" in types
-    assert "response.completed" not in types
+    assert last.type == "response.failed"
+    assert last.response.error.message
+    for key in UPSTREAM_KEYS.values():
+        assert key not in last.to_json()
+    assert responses_stream(clients, GPT) == TEXT, "the next one is served"
+
+
+def test_an_error_in_an_array_is_geminis_and_names_no_key(scene: Scene) -> None:
+    scene.upstream.always(FAULTS["tells an error"]("gemini"))
+
+    with raw_client("by base URL", scene.proxy) as client:
+        answer = client.post(ARRAY.path, json=body(GEMINI))
+
+    *_, last = json.loads(answer.content)
+    assert (last["error"]["code"], last["error"]["status"]) == (429, "RESOURCE_EXHAUSTED")
+    for key in UPSTREAM_KEYS.values():
+        assert key not in answer.text
 
 
 def test_an_array_that_breaks_behind_litellm_tells_an_error_of_geminis(scene: Scene) -> None:

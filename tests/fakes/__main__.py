@@ -10,7 +10,10 @@ from pathlib import Path
 
 from tests.fakes import Authority, Provider, Step
 
-HOSTS = ("api.openai.com", "api.anthropic.com", "api.groq.com", "generativelanguage.googleapis.com")
+HOSTS = (
+    *("api.openai.com", "api.anthropic.com", "api.groq.com"),
+    *("generativelanguage.googleapis.com", "localhost"),
+)
 
 
 def main() -> None:

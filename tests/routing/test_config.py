@@ -43,7 +43,7 @@ def complaint(text: str, **environ: str) -> str:
             f"zzz: {SECRET}",
             1,
             "zzz",
-            "known are backend, backends, idle_timeout, litellm",
+            "known are backend, backends, cookies, idle_timeout, litellm",
             id="no setting",
         ),
         pytest.param(

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -5,6 +7,9 @@ from hypothesis import strategies as st
 from routing.cookies import (
     COOKIES_PER_SCOPE,
     LONGEST_COOKIE,
+    LONGEST_PATH,
+    Contents,
+    Cookie,
     CookieJar,
     Scope,
     account_of,
@@ -12,6 +17,7 @@ from routing.cookies import (
 )
 
 NOW = 1_800_000_000.0
+KEY = bytes(32)
 HERE = Scope("/code/shop", "account-1", "api.openai.com")
 
 
@@ -258,8 +264,8 @@ def test_whatever_a_server_sends_stays_in_its_scope_and_in_its_names(
 
 
 def test_an_account_is_the_same_for_the_same_credentials_in_any_order_or_case() -> None:
-    one = account_of([("Authorization", "Bearer a"), ("X-Api-Key", "k"), ("accept", "x")])
-    two = account_of([("x-api-key", " k "), ("authorization", "Bearer a"), ("accept", "y")])
+    one = account_of(KEY, [("Authorization", "Bearer a"), ("X-Api-Key", "k"), ("accept", "x")])
+    two = account_of(KEY, [("x-api-key", " k "), ("authorization", "Bearer a"), ("accept", "y")])
 
     assert one == two
 
@@ -276,13 +282,72 @@ def test_an_account_is_the_same_for_the_same_credentials_in_any_order_or_case() 
     ],
 )
 def test_other_credentials_are_another_account(headers: list[tuple[str, str]]) -> None:
-    assert account_of(headers) != account_of([("authorization", "Bearer a")])
+    assert account_of(KEY, headers) != account_of(KEY, [("authorization", "Bearer a")])
 
 
 @pytest.mark.parametrize("headers", [[], [("authorization", " ")], [("cookie", "a=1")]])
 def test_without_a_credential_the_account_is_anonymous(headers: list[tuple[str, str]]) -> None:
-    assert account_of(headers) == "anonymous"
+    assert account_of(KEY, headers) == "anonymous"
 
 
 def test_an_account_does_not_hold_its_credential() -> None:
-    assert "sk-secret" not in account_of([("authorization", "Bearer sk-secret\udcff")])
+    assert "sk-secret" not in account_of(KEY, [("authorization", "Bearer sk-secret\udcff")])
+
+
+def test_what_one_jar_held_another_sends() -> None:
+    first, second = jar_with("__cf_bm=1", "_cfuvid=2; Path=/v1"), CookieJar()
+
+    second.fill(first.contents())
+
+    assert sent(second) == sent(first) == "_cfuvid=2; __cf_bm=1"
+    assert second.key == first.key
+    assert second.contents() == first.contents()
+
+
+def test_two_jars_name_the_same_account_differently() -> None:
+    keys = [CookieJar().key, CookieJar().key]
+
+    assert len({account_of(key, [("x-api-key", "k")]) for key in keys}) == 2
+
+
+def test_a_jar_is_filled_as_far_as_there_is_room() -> None:
+    cookie = Cookie("__cf_bm", "1", "/", True, None)
+    many = tuple(replace(cookie, name=f"cf_chl_{n}") for n in range(COOKIES_PER_SCOPE + 1))
+    scopes = [replace(HERE, host=f"{n}.example") for n in range(3)]
+    jar = jar_with("__cf_bm=before")
+    jar.limit = 2
+
+    jar.fill(Contents(KEY, ((scopes[0], (cookie,)), (scopes[1], many), (scopes[2], (cookie,)))))
+
+    assert jar.contents() == Contents(KEY, ((scopes[1], many[1:]), (scopes[2], (cookie,))))
+
+
+@pytest.mark.parametrize(
+    ("header", "is_change"),
+    [
+        ("__cf_bm=1; Max-Age=60", False),
+        ("__cf_bm=2; Max-Age=60", True),
+        ("__cf_bm=1; Max-Age=61", True),
+        ("__cf_bm=1; Max-Age=60; Secure", True),
+        ("__cf_bm=1; Max-Age=60; Path=/v1", True),
+        ("__cf_bm=; Max-Age=0", True),
+        ("_cfuvid=; Max-Age=0", False),
+        ("session=1", False),
+    ],
+)
+def test_a_jar_tells_whether_something_changed(header: str, is_change: bool) -> None:
+    jar = jar_with("__cf_bm=1; Max-Age=60")
+    before, held = jar.changes, jar.contents()
+
+    jar.remember(HERE, [header], NOW)
+    sent(jar)
+
+    assert (jar.changes != before) is is_change
+    assert (jar.contents() != held) is is_change
+
+
+@pytest.mark.parametrize(("length", "is_kept"), [(LONGEST_PATH, True), (LONGEST_PATH + 1, False)])
+def test_a_path_has_a_longest_length(length: int, is_kept: bool) -> None:
+    path = "/".ljust(length, "p")
+
+    assert (sent(jar_with(f"__cf_bm=1; Path={path}"), path=path) is not None) is is_kept

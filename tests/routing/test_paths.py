@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from routing.paths import Places, places, private_directory, write_private
+from routing.paths import Places, places, private_directory, unfinished, write_private
 
 
 def mode_of(path: Path) -> int:
@@ -19,6 +19,7 @@ def test_everything_lies_below_memproxy_home(tmp_path: Path) -> None:
 
     assert named.config_file == tmp_path / "config.yaml"
     assert named.registry_file == tmp_path / "ports.json"
+    assert named.cookies_file == tmp_path / "cookies.json"
     assert named.memory_dir == tmp_path / "memory"
     assert all(path.is_relative_to(tmp_path) for path in every_place(named))
 
@@ -72,6 +73,16 @@ def test_a_private_file_is_replaced_as_a_whole_and_only_its_owner_reads_it(tmp_p
     assert path.read_bytes() == b"new"
     assert mode_of(path) == 0o600
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_is_left_of_a_write_that_was_cut_short_is_found_by_the_files_name(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "[a]*.json"
+    for name in (".[a]*.json.1.tmp", ".[a]*.json.old", ".a.json.2.tmp", "[a]*.json"):
+        (tmp_path / name).touch()
+
+    assert unfinished(path) == [tmp_path / ".[a]*.json.1.tmp"]
 
 
 def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:

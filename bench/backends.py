@@ -1,0 +1,235 @@
+"""What each backend adds to a call, side by side in one run.
+
+    python -m bench.backends [--calls 400] [--crowd 32]
+
+The ways: straight to a scripted provider; through mitmdump as it comes; through us with each
+backend; and LiteLLM's proxy, asked without us. Clients and provider speak TLS, as tools and
+providers do; LiteLLM is asked over plain HTTP, on loopback. Memory is off but where it is named.
+"""
+
+import argparse
+import asyncio
+import os
+import re
+import ssl
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+from bench.load import Way, at_once, chat, in_turns
+from gateway.litellm_proxy import LiteLLMProxy, Local
+from tests.e2e.litellm_environment import REQUIREMENTS, ROOT, place
+from tests.e2e.mitmdump import BIN, Mitmdump, clean_environment, free_block
+
+HOST = "localhost"
+CHAT = "/v1/chat/completions"
+KEY = "sk-bench-of-the-provider"
+CHUNKS = 40
+SIZES = {"10 KB": 10_000, "200 KB": 200_000}
+WARM_UP = 20
+ROUNDS = 5
+
+DIRECT = """
+providers:
+  bench: {{hosts: [localhost], family: openai-chat}}
+upstream_ca: {ca}
+"""
+VIA_LITELLM = """
+backend: {backend}
+litellm: {{config: litellm.yaml, wait: 100}}
+"""
+MEMORY = "memory: {enabled: true}\n"
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    options.add_argument("--calls", type=int, default=400, help="with one client, on each way")
+    options.add_argument("--crowd", type=int, default=32, help="clients that call together")
+    chosen = options.parse_args()
+    asyncio.run(measure(chosen.calls, chosen.crowd))
+
+
+async def measure(calls: int, crowd: int) -> None:
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        port, ca = stack.enter_context(scripted_provider())
+        trust = ssl.create_default_context(cafile=ca)
+        ways, processes = [Way("straight", HOST, port, CHAT, trust)], {}
+
+        plain = stack.enter_context(plain_mitmdump(directory / "plain", ca))
+        ways.append(Way("plain mitmdump", HOST, port, CHAT, plain.trust, plain.port))
+        processes["plain mitmdump"] = plain.pid
+
+        proxies = {
+            "ours, direct": DIRECT,
+            "ours, direct, memory": DIRECT + MEMORY,
+            "ours, litellm": DIRECT + VIA_LITELLM.format(backend="litellm"),
+            "ours, sdk": DIRECT + VIA_LITELLM.format(backend="sdk"),
+        }
+        for name, config in proxies.items():
+            ours = Mitmdump(directory / name, config.format(ca=ca), environment={"THE_KEY": KEY})
+            (ours.home / "litellm").symlink_to(place().resolve(), target_is_directory=True)
+            (ours.home / "litellm.yaml").write_text(litellm_yaml(port))
+            stack.enter_context(ours)
+            processes[name] = ours.process.pid
+            ways.append(Way(name, HOST, port, CHAT, ours.trust(), ours.port))
+            if pid := pid_of_litellm(ours):
+                processes[f"{name}: its LiteLLM"] = pid
+
+        config_alone = directory / "litellm.yaml"
+        config_alone.write_text(litellm_yaml(port))
+        async with litellm_alone(config_alone, ca) as alone:
+            address = alone.address
+            ways.append(Way("LiteLLM alone", address[1], address[2], CHAT, key=alone.key or ""))
+            processes["LiteLLM alone"] = alone.status.pid or 0
+            report_memory("idle", processes)
+            for size, length in SIZES.items():
+                for stream in (False, True):
+                    told = f"{size}, {'streamed' if stream else 'whole'}"
+                    body = chat(length, stream=stream)
+                    await in_turns(ways, body, WARM_UP)
+                    report(f"{told}, 1 client", await in_turns(ways, body, calls))
+                    took = await at_once(ways, body, crowd, crowd * ROUNDS * 4, ROUNDS)
+                    report(f"{told}, {crowd} clients", took)
+            report_memory("afterwards", processes)
+
+
+@contextmanager
+def scripted_provider() -> Iterator[tuple[int, Path]]:
+    """In a process of its own, so that it does not share our interpreter's lock."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.fakes", "--tls", "--chunks", str(CHUNKS)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout
+    try:
+        ca = process.stdout.readline().partition(": ")[2].strip()
+        url = process.stdout.readline().partition(": ")[2].strip()
+        yield int(url.rpartition(":")[2]), Path(ca)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+class Plain:
+    """mitmdump as it comes, with a certificate authority of its own."""
+
+    def __init__(self, home: Path, upstream_ca: Path) -> None:
+        home.mkdir()
+        self.port = free_block()
+        options = {
+            "confdir": home,
+            "ssl_verify_upstream_trusted_ca": upstream_ca,
+            "connection_strategy": "lazy",
+            "flow_detail": 0,
+        }
+        told = [part for name, value in options.items() for part in ("--set", f"{name}={value}")]
+        self.process = subprocess.Popen(
+            [str(BIN / "mitmdump"), "-q", "--mode", f"regular@127.0.0.1:{self.port}", *told],
+            env=clean_environment(home),
+            stdin=subprocess.DEVNULL,
+        )
+        certificate = home / "mitmproxy-ca-cert.pem"
+        wait_for(certificate, self.port)
+        self.pid = self.process.pid
+        self.trust = ssl.create_default_context(cafile=certificate)
+
+
+@contextmanager
+def plain_mitmdump(home: Path, upstream_ca: Path) -> Iterator[Plain]:
+    plain = Plain(home, upstream_ca)
+    try:
+        yield plain
+    finally:
+        plain.process.terminate()
+        plain.process.wait()
+
+
+def wait_for(certificate: Path, port: int) -> None:
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            httpx.get(f"http://127.0.0.1:{port}/", trust_env=False)
+        except httpx.TransportError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+        else:
+            if certificate.exists():
+                return
+
+
+def litellm_yaml(port: int) -> str:
+    parameters = {
+        "model": "openai/gpt",
+        "api_base": f"https://{HOST}:{port}/v1",
+        "api_key": "os.environ/THE_KEY",
+    }
+    models = [{"model_name": "gpt", "litellm_params": parameters}]
+    routing = {"num_retries": 0, "disable_cooldowns": True}
+    return yaml.safe_dump({"model_list": models, "router_settings": routing})
+
+
+@asynccontextmanager
+async def litellm_alone(config: Path, ca: Path) -> AsyncIterator[LiteLLMProxy]:
+    """LiteLLM's proxy, started as ours is, and asked without us."""
+    os.environ |= {"THE_KEY": KEY, "SSL_CERT_FILE": str(ca)}
+    alone = LiteLLMProxy(Local(config, place(), REQUIREMENTS))
+    await alone.start()
+    try:
+        while not await alone.wait_ready(1):
+            if alone.status.state == "down":
+                raise RuntimeError(alone.status.detail)
+        yield alone
+    finally:
+        await alone.stop()
+
+
+def pid_of_litellm(proxy: Mitmdump) -> int | None:
+    """Of the usual backend, once that is up."""
+
+    def backend() -> dict[str, Any]:
+        found: dict[str, Any] = proxy.ask("/health", proxy.shared_port)["backend"]
+        return found
+
+    proxy.wait_until(lambda: backend()["state"] == "up", 120)
+    return backend().get("pid")
+
+
+def report(what: str, took: dict[str, list[float]]) -> None:
+    base50, base99 = middle_and_end(took["straight"])
+    print(f"\n{what}: milliseconds\n\n| way | p50 | p99 | added, p50 | added, p99 |")
+    print("| --- | --- | --- | --- | --- |")
+    for name, seconds in took.items():
+        p50, p99 = middle_and_end(seconds)
+        added = "| |" if name == "straight" else f"| {p50 - base50:.2f} | {p99 - base99:.2f} |"
+        print(f"| {name} | {p50:.2f} | {p99:.2f} {added}")
+
+
+def middle_and_end(seconds: list[float]) -> tuple[float, float]:
+    return statistics.median(seconds) * 1e3, statistics.quantiles(seconds, n=100)[98] * 1e3
+
+
+def report_memory(when: str, processes: dict[str, int]) -> None:
+    print(f"\nResident memory, {when}\n\n| process | MB |\n| --- | --- |")
+    for name, pid in processes.items():
+        status = Path(f"/proc/{pid}/status").read_text()
+        found = re.search(r"VmRSS:\s+(\d+)", status)
+        print(f"| {name} | {int(found[1]) / 1024 if found else 0:.0f} |")
+
+
+if __name__ == "__main__":
+    main()
