@@ -31,6 +31,7 @@ HEALTH = "/health/liveliness"
 # Releases of that time tell their version here to anybody; later ones keep it to themselves.
 VERSION = "/health/readiness"
 SECONDS_TO_CONNECT: Final = 0.1
+SECONDS_BETWEEN_NEWS: Final = 2.0
 SERVE = Path(__file__).parent / "inside" / "serve.py"
 
 State = Literal["installing", "starting", "up", "down", "refused"]
@@ -266,8 +267,15 @@ class LiteLLMProxy:
         return child
 
     async def _own_command(self, local: Local) -> tuple[str, ...]:
+        told_at = 0.0
+
         def progress(line: str) -> None:
+            nonlocal told_at
             self._become("installing", line)
+            # An installer says something for every package.
+            if time.monotonic() - told_at >= SECONDS_BETWEEN_NEWS:
+                told_at = time.monotonic()
+                logger.info("litellm.installing %s", line)
 
         python = await ensure_environment(local.environment, local.requirements, progress)
         self._status = replace(self._status, version=installed_version(python))
@@ -404,7 +412,6 @@ class LiteLLMProxy:
             self._need_not_wait.set()
         else:
             self._need_not_wait.clear()
-        # An installer says something for every package.
         is_news = old.detail != detail and state not in ("up", "installing")
         if changed or is_news:
             is_bad = state in ("down", "refused") and detail != "stopped"

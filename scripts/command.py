@@ -274,7 +274,7 @@ def _export(shell: str, name: str, value: str) -> str:
 def _told(health: dict[str, Any] | None) -> list[str]:
     if health is None:
         return ["The proxy is not up. Start it: memproxy up"]
-    if not health.keys() >= {"backends", "ending", "memory"}:
+    if not health.keys() >= {"backends", "egress", "ending", "memory"}:
         return [f"The proxy that is up is version {health['version']}. memproxy down; memproxy up"]
     memory = health["memory"]
     lines = [
@@ -293,6 +293,7 @@ def _told(health: dict[str, Any] | None) -> list[str]:
             f" {old['calls']} call{'' if old['calls'] == 1 else 's'}"
             for old in health["ending"]
         ),
+        *_told_of_egress(health["egress"]),
         f"memory   {memory['state']}"
         + (f" ({memory['why']})" if memory.get("why") else "")
         + (f", {memory['learned']} exchanges learned" if memory.get("learned") else "")
@@ -304,6 +305,16 @@ def _told(health: dict[str, Any] | None) -> list[str]:
         closed = "" if listener["listening"] else "  (closed)"
         lines.append(f"{listener['port']}    {listener['project'] or 'shared port'}{closed}")
     return [*lines, *(f"problem  {problem}" for problem in health["problems"])]
+
+
+def _told_of_egress(egress: dict[str, Any] | None) -> list[str]:
+    """Which way LiteLLM's own calls leave, where LiteLLM is ours."""
+    if egress is None:
+        return []
+    if egress["why"]:
+        return [f"egress   none ({egress['why']})"]
+    closed = "" if egress["listening"] else ", closed"
+    return [f"egress   for LiteLLM's calls, port {egress['port']}{closed}"]
 
 
 def _age(since: float) -> str:

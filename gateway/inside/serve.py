@@ -5,7 +5,6 @@ input, so we end with it, however it ends.
 """
 
 import argparse
-import logging
 import os
 import signal
 import sys
@@ -36,12 +35,10 @@ def main() -> None:
     if (installed := version("litellm")) in MALICIOUS:
         sys.exit(f"litellm {installed} is a malicious release: delete this environment, now")
     threading.Thread(target=end_with_parent, daemon=True).start()
-    keep_prompts_out_of_the_log()
 
-    import litellm
+    from gateway.inside.quiet import be_quiet
 
-    # It would fetch a tokenizer to count a Llama's tokens, and stand still until it has it.
-    litellm.disable_hf_tokenizer_download = True
+    be_quiet()
     if options.kind == "sdk":
         from gateway.inside.sdk.app import run
 
@@ -55,6 +52,10 @@ def run_proxy(config: Path, port: int) -> None:
     from litellm.proxy.proxy_cli import run_server
     from litellm.proxy.proxy_server import app
 
+    from gateway.inside.quiet import QuietOnceAsked, be_quiet
+
+    be_quiet()  # once more: it has set up its warnings while it was imported
+    app.add_middleware(QuietOnceAsked)
     marks.carry(app)
     run_server.main(
         args=[
@@ -65,13 +66,6 @@ def run_proxy(config: Path, port: int) -> None:
         ],
         prog_name="litellm",
     )
-
-
-def keep_prompts_out_of_the_log() -> None:
-    """Let errors through and nothing else, whatever litellm.yaml asks for."""
-    # set_verbose logs whole prompts as DEBUG and INFO. It prints them too, but our parent keeps
-    # nothing of standard output once we are up.
-    logging.disable(logging.INFO)
 
 
 def end_with_parent() -> None:

@@ -85,7 +85,10 @@ def test_an_environments_secrets_are_known_by_their_names() -> None:
         ("slow\n\nDeployment Info: request_timeout: None\ntimeout: 3.0", "slow"),
         ("page: <title>502</title><style>a{}</style><h1>Bad&nbsp;way</h1>", "page: 502 Bad way"),
         ("BadGatewayError - <h1>Bad gateway</h1>", "BadGatewayError - Bad gateway"),
-        ("<TransferEncodingError: 400, message='Not enough data'>",) * 2,
+        (
+            "<TransferEncodingError: 400, message='Not enough data'>",
+            "TransferEncodingError: 400, message='Not enough data'",
+        ),
         ("if a < b and c > d",) * 2,
     ],
 )  # fmt: skip

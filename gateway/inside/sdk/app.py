@@ -15,12 +15,12 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.inside import marks
+from gateway.inside.quiet import tell_places_only, without_its_proxy
 from gateway.inside.sdk import counting, models
 from gateway.inside.sdk.calls import Function
 from gateway.inside.sdk.door import Door
 from gateway.inside.sdk.endpoints import Generate, Tell
 from gateway.inside.sdk.errors import Told
-from gateway.inside.sdk.quiet import be_quiet, tell_places_only, without_its_proxy
 from gateway.inside.sdk.sending import VERSION
 from gateway.inside.sdk.session import open_session, share
 from gateway.inside.sdk.settings import BadSettings, Settings, load
@@ -31,7 +31,6 @@ SECONDS_IDLE: Final = 75
 
 def run(config: Path, port: int) -> None:
     """Serve until we are told to end; a bad litellm.yaml ends us with one line that says why."""
-    be_quiet()
     server = uvicorn.Config(
         _unready,
         host="127.0.0.1",

@@ -3,6 +3,7 @@
 import logging
 import sys
 import warnings
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import litellm
@@ -16,8 +17,13 @@ SAYING_TOO_MUCH: Final = (
 
 def be_quiet() -> None:
     """From the start: nothing is sent to anybody, and no warning quotes a model."""
-    # Pydantic's show a piece of the value that they warn of.
+    # set_verbose logs whole prompts as DEBUG and INFO. It prints them too, but our parent keeps
+    # nothing of standard output once we are up.
+    logging.disable(logging.INFO)
+    # Pydantic's show a piece of the value that they warn of. LiteLLM's proxy lets them through.
     warnings.simplefilter("ignore")
+    # It would fetch a tokenizer to count a Llama's tokens, and stand still until it has it.
+    litellm.disable_hf_tokenizer_download = True
     litellm.suppress_debug_info = True
     litellm.telemetry = False
 
@@ -25,6 +31,8 @@ def be_quiet() -> None:
 def tell_places_only() -> None:
     """From now on there are prompts, which no line of the log may hold."""
     make = logging.getLogRecordFactory()
+    if getattr(make, "tells_places_only", False):
+        return
 
     def place(*args: Any, **options: Any) -> logging.LogRecord:
         record = make(*args, **options)
@@ -37,7 +45,20 @@ def tell_places_only() -> None:
             record.exc_info = None
         return record
 
+    place.tells_places_only = True  # type: ignore[attr-defined] # so that it is done once
     logging.setLogRecordFactory(place)
+
+
+class QuietOnceAsked:
+    """In front of LiteLLM's proxy: what goes wrong while it starts is told in full."""
+
+    def __init__(self, app: Callable[..., Awaitable[None]]) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "lifespan":
+            tell_places_only()
+        await self.app(scope, receive, send)
 
 
 def without_its_proxy() -> None:
