@@ -27,6 +27,8 @@ FAMILIES = {
     GEMINI: "gemini",
     EMBEDDING: "openai",
 }
+# Called so, a model is given up when its provider says nothing for a second.
+IMPATIENT = {"impatient-gpt": GPT, "impatient-claude": CLAUDE, "impatient-gemini": GEMINI}
 SECONDS = 40.0
 
 
@@ -47,19 +49,20 @@ class Backend:
 
 def litellm_yaml(provider: Provider, **more: Json) -> dict[str, Json]:
     """Every model that the tests ask for, at the scripted provider, tried once."""
-    models = [
-        {
-            "model_name": name,
-            "litellm_params": {
-                "model": f"{family}/{name}",
-                "api_base": provider.url + API[family],
-                "api_key": f"os.environ/{family.upper()}_API_KEY",
-            },
-        }
-        for name, family in FAMILIES.items()
-    ]
+    models = [_model(provider, name, name) for name in FAMILIES]
+    models += [_model(provider, name, real, timeout=1.0) for name, real in IMPATIENT.items()]
     routing = {"num_retries": 0, "disable_cooldowns": True}
     return {"model_list": models, "router_settings": routing, **more}
+
+
+def _model(provider: Provider, name: str, real: str, **more: Json) -> Json:
+    family = FAMILIES[real]
+    parameters = {
+        "model": f"{family}/{real}",
+        "api_base": provider.url + API[family],
+        "api_key": f"os.environ/{family.upper()}_API_KEY",
+    }
+    return {"model_name": name, "litellm_params": parameters | more}
 
 
 def settings(name: str, provider: Provider) -> dict[str, Json]:

@@ -154,6 +154,24 @@ def test_a_killed_litellm_is_told_in_the_dialect_until_it_is_back(
             assert secret not in logs
 
 
+# The watch is the same for both, and waits for half a minute.
+@pytest.mark.parametrize("stage", ["sdk"], indirect=True)
+def test_a_litellm_that_hangs_is_replaced_and_its_calls_are_told(
+    stage: Stage, tmp_path: Path
+) -> None:
+    with stage.proxy(tmp_path, wait=100) as proxy:
+        before = wait_until_up(proxy)
+        os.kill(before["pid"], signal.SIGSTOP)
+
+        answer = ask(proxy, "anthropic", seconds=90)
+        assert answer.status_code == 503
+        assert "LiteLLM" in told("anthropic", answer)
+
+        assert wait_until_up(proxy)["restarts"] == 1
+        assert ask(proxy, "anthropic").status_code == 200
+        assert not is_running(before["pid"])
+
+
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 def test_a_litellm_that_is_still_starting_ends_with_its_proxy(
     how: signal.Signals, stage: Stage, tmp_path: Path

@@ -14,12 +14,19 @@ from tests.e2e.sdks import raw_client
 from tests.fakes import Step
 
 
-@pytest.mark.parametrize("name", ["config.yaml", "config.yaml, for a LiteLLM that runs already"])
-def test_the_settings_on_the_page_are_valid(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "backend"),
+    [
+        ("config.yaml", "litellm"),
+        ("config.yaml, for a LiteLLM that runs already", "litellm"),
+        ("config.yaml, for the SDK", "sdk"),
+    ],
+)
+def test_the_settings_on_the_page_are_valid(name: str, backend: str, tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
     file.write_text(block(name))
 
-    assert settings.load(file, {}).backend == "litellm"
+    assert settings.load(file, {}).backend == backend
 
 
 def test_litellms_file_on_the_page_is_valid(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from tests.e2e.parity_scene import (
     CALLS,
     CHAT,
     FAMILIES,
+    IMPATIENT,
     KEYS_OF_LITELLM,
     VIA_LITELLM,
     Backend,
@@ -109,7 +110,7 @@ def test_every_sdk_can_list_the_models(
 
     assert listed["direct"]
     # LiteLLM has one list for everybody.
-    assert listed["litellm"] == listed["sdk"] == set(FAMILIES)
+    assert listed["litellm"] == listed["sdk"] == {*FAMILIES, *IMPATIENT}
 
 
 def test_a_single_model_is_told_alike(backends: Backends) -> None:

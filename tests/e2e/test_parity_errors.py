@@ -9,6 +9,7 @@ from tests.e2e.litellm_errors import ENDPOINTS, told
 from tests.e2e.parity_scene import (
     CHAT,
     CONTENTS,
+    IMPATIENT,
     KEYS_OF_LITELLM,
     MESSAGES,
     RESPONSES,
@@ -115,6 +116,27 @@ def test_a_provider_that_is_broken_is_an_error_and_the_next_call_is_served(
     assert broken.status_code >= 500
     assert "<" not in told(dialect, broken)
     assert served.status_code == 200
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("dialect", ENDPOINTS)
+@pytest.mark.parametrize("name", VIA_LITELLM)
+def test_a_provider_that_says_nothing_is_given_up_after_the_timeout_in_litellm_yaml(
+    name: str, dialect: str, stream: bool, backends: Backends
+) -> None:
+    backend = backends[name]
+    backend.provider.script(Step(stall=True))
+    path, body = call(dialect, stream=stream)
+    model = ENDPOINTS[dialect][1]
+    [impatient] = [name for name, real in IMPATIENT.items() if real == model]
+    with backend.client(authorization=f"Bearer {KEY}") as client:
+        answer = client.post(path.replace(model, impatient), json=body | {"model": impatient})
+    served = ask(backend, dialect, stream=stream)
+
+    assert answer.status_code in (408, 500, 504)
+    assert told(dialect, answer)
+    assert served.status_code == 200
+    backend.provider.wait_for(lambda: backend.provider.hangups, SECONDS_TO_NOTICE)
 
 
 @pytest.mark.parametrize("dialect", ENDPOINTS)

@@ -5,7 +5,7 @@ import logging
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -99,7 +99,7 @@ async def load(path: Path) -> Settings:
     _tell_ignored(path, tree)
     with _blame(path, "credential_list", secrets):
         litellm.credential_list = _credentials(tree.get("credential_list") or [])
-    with _blame(path, "model_list or router_settings", (*secrets, key)):
+    with _blame(path, "router_settings or model_list", (*secrets, key)):
         router = _router(path, tree)
     return Settings(router, key, tuple({*secrets, key, *_secrets(tree)} - {""}))
 
@@ -264,7 +264,7 @@ def _refuse_guards(path: Path, tree: Mapping[str, Any]) -> None:
         for place, where in ((name, tree), (f"litellm_settings.{name}", inner)):
             if where.get(name):
                 raise BadSettings(
-                    f"{path}: {place}: this is a part of LiteLLM's proxy only;"
+                    f"{told_at(path, place)}: this is a part of LiteLLM's proxy only;"
                     " write `backend: litellm` to use it, or remove it"
                 )
 
@@ -364,4 +364,15 @@ def _blame(path: Path, place: str, secrets: tuple[str, ...] = ()) -> Iterator[No
         # Validators write many lines, of which people are shown the last ones only.
         words = " ".join(str(wrong).split()) or type(wrong).__name__
         said = hide_secrets(words, *secrets)[:400]
-        raise BadSettings(f"{path}: {place}: {type(wrong).__name__}: {said}") from wrong
+        raise BadSettings(f"{told_at(path, place)}: {type(wrong).__name__}: {said}") from wrong
+
+
+def told_at(path: Path, place: str) -> str:
+    """File, line and key; without a line where the place is none of the file's own."""
+    for one in place.split(" or "):
+        with suppress(Exception):
+            node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+            for name in one.split("."):
+                key, node = next((key, value) for key, value in node.value if key.value == name)
+            return f"{path}:{key.start_mark.line + 1}: {place}"
+    return f"{path}: {place}"
