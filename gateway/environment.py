@@ -193,7 +193,7 @@ async def _run(command: Command, progress: Progress) -> None:
             if line := hide_secrets(raw.decode(errors="replace").strip()):
                 said.append(line)
                 if _is_news(line):
-                    progress(line[:120])
+                    progress(line.partition(" (from ")[0][:120])
         code = await installer.wait()
     except BaseException:
         with suppress(ProcessLookupError):

@@ -267,14 +267,15 @@ class LiteLLMProxy:
         return child
 
     async def _own_command(self, local: Local) -> tuple[str, ...]:
-        told_at = 0.0
+        told_at, told = 0.0, ""
 
         def progress(line: str) -> None:
-            nonlocal told_at
+            nonlocal told_at, told
             self._become("installing", line)
             # An installer says something for every package.
-            if time.monotonic() - told_at >= SECONDS_BETWEEN_NEWS:
-                told_at = time.monotonic()
+            step = line.partition(" ")[0]
+            if step != told or time.monotonic() - told_at >= SECONDS_BETWEEN_NEWS:
+                told_at, told = time.monotonic(), step
                 logger.info("litellm.installing %s", line)
 
         python = await ensure_environment(local.environment, local.requirements, progress)

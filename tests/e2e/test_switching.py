@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from routing.ports import free_port
-from tests.e2e.litellm_calls import GPT, body
+from tests.e2e.litellm_calls import CLAUDE, GPT, body
 from tests.e2e.litellm_errors import ENDPOINTS, told
 from tests.e2e.litellm_scene import backend, litellm_proxy, straight_to, wait_for, wait_until_up
 from tests.e2e.mitmdump import BIN, Mitmdump
@@ -120,11 +120,11 @@ def served_by(storyteller: Storyteller) -> dict[str, Any]:
     return {"model_list": [{"model_name": "gpt", "litellm_params": at}]}
 
 
-def ask(proxy: Mitmdump, dialect: str = "openai-chat") -> httpx.Response:
-    path, model = ENDPOINTS[dialect]
+def ask(proxy: Mitmdump, dialect: str = "openai-chat", model: str | None = None) -> httpx.Response:
+    path, usual = ENDPOINTS[dialect]
     with raw_client("by base URL", proxy) as client:
         headers = {"authorization": f"Bearer {KEY}"}
-        return client.post(path, json=body(model), headers=headers, timeout=110)
+        return client.post(path, json=body(model or usual), headers=headers, timeout=110)
 
 
 @contextmanager
@@ -268,7 +268,7 @@ def test_a_changed_litellm_yaml_counts_once_its_litellm_is_up_and_no_call_is_los
                 asked += 1
             assert asked > 1
             assert ask(proxy).status_code == 200
-            assert ask(proxy, "anthropic").status_code == 200
+            assert ask(proxy, model=CLAUDE).status_code == 200
 
             now = backend(proxy)
             assert (now["state"], now["restarts"]) == ("up", 0)
