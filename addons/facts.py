@@ -70,8 +70,8 @@ def record(flow: http.HTTPFlow, facts: RequestFacts, route: Route) -> None:
     )
 
 
-def record_leg(flow: http.HTTPFlow, call: Expected | None) -> None:
-    """Note on a flow of LiteLLM's own for which call it is, if that is known."""
+def record_leg(flow: http.HTTPFlow, call: Expected | None, host: str | None = None) -> None:
+    """Note on a flow of LiteLLM's own for which call it is, if that is known, and where it goes."""
     _note(
         flow,
         {
@@ -81,7 +81,7 @@ def record_leg(flow: http.HTTPFlow, call: Expected | None) -> None:
             "call": call.id if call else None,
             "project": call.project if call else None,
             "user_id": call.user if call else None,
-            "host": flow.client_conn.sni or flow.request.host,
+            "host": host or flow.client_conn.sni or flow.request.host,
             # Whichever provider was asked, LiteLLM reads this one.
             "errors_in": "openai-chat",
         },

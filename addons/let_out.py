@@ -31,13 +31,14 @@ from routing.egress import (
 from routing.errors import ProxyError
 from routing.facts import shown
 from routing.headers import CALL
-from routing.ports import free_port
+from routing.ports import free_port, is_free
 
 logger = logging.getLogger("memory_proxy")
 
 PROXY_AUTHORIZATION = "proxy-authorization"
 LET_THROUGH = "/let-through"
 REFUSALS_KEPT = 1_000
+TRIES_FOR_A_PORT = 20
 
 STRANGER = Problem(
     407, "not_for_you", "This port of the memory proxy is for the LiteLLM that it has started."
@@ -68,19 +69,19 @@ class LetOut:
             return None
         try:
             authorities = self._authorities()
+            if self._port is None:
+                self._port = self._free_port()
         except (ProxyError, OSError) as error:
             self._why = f"LiteLLM's calls leave without us: {error}"
             logger.warning("egress.none reason=%r", str(error))
             return None
-        if self._port is None:
-            self._port = self._free_port()
         self.listeners.open_for_children(self._port)
         self._why = None
         return Egress(self._port, self._token, authorities)
 
-    def expect(self, flow_id: str, project: str | None, user: str | None = None) -> None:
-        """A call is on its way to LiteLLM, under this project and user."""
-        self._expected.begin(Expected(flow_id, project, user))
+    def expect(self, call: Expected) -> None:
+        """A call is on its way to LiteLLM."""
+        self._expected.begin(call)
 
     def forget(self, flow_id: str) -> None:
         """The call has ended; what LiteLLM still sends for it is known for a while."""
@@ -115,7 +116,7 @@ class LetOut:
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         try:
-            if flow.is_replay and is_second_leg(flow):
+            if flow.is_replay:
                 return  # as it went out the first time
             if self.is_child(flow.client_conn):
                 self._let_out(flow)
@@ -130,8 +131,7 @@ class LetOut:
         call, response = recorded(flow).get("call"), flow.response
         if response is None or not call or not is_second_leg(flow) or response.status_code < 400:
             return
-        if wait := response.headers.get("retry-after"):
-            self._expected.refused(call, response.status_code, wait)
+        self._expected.refused(call, response.status_code, response.headers.get("retry-after"))
 
     def wait_of(self, flow: http.HTTPFlow, status: int) -> str | None:
         """When the provider behind LiteLLM wants to be asked again, if it said so."""
@@ -142,7 +142,7 @@ class LetOut:
         child, call = self._admitted(flow), self._call_of(flow)
         is_known = client.id in self._children or child is not None
         record_leg(flow, call if is_known else None)
-        unlabel(request)
+        unlabel(request, call)
         if not is_known:
             flow.response = refusal(STRANGER)
         elif child and (host := host_to_let_through(request)):
@@ -164,8 +164,8 @@ class LetOut:
         way = onward(facts_of(flow), self.settings.now.provider_list)
         if way is None:
             return  # a page of ours, or nothing that could go on
-        record_leg(flow, call)
-        unlabel(flow.request)
+        record_leg(flow, call, way.target.host if way.target else None)
+        unlabel(flow.request, call)
         if way.problem:
             flow.response = refusal(way.problem)
         if way.target:
@@ -191,8 +191,12 @@ class LetOut:
     def _free_port(self) -> int:
         """Outside of what the registry may give to a project."""
         ports = self.settings.now.ports
-        while (port := free_port()) == ports.shared or ports.first <= port <= ports.last:
-            pass
+        taken = {ports.shared, *range(ports.first, ports.last + 1)}
+        found = (free_port() for _ in range(TRIES_FOR_A_PORT))
+        others = (port for port in range(65535, 1023, -1) if port not in taken and is_free(port))
+        port = next((port for port in found if port not in taken), None) or next(others, None)
+        if port is None:
+            raise ProxyError("no port is left for them; make `ports` in the config narrower")
         return port
 
 
@@ -210,5 +214,6 @@ def host_to_let_through(request: http.Request) -> str | None:
     return request.query.get("host") if is_told else None
 
 
-def unlabel(request: http.Request) -> None:
-    request.headers = headers_from(without_labels(pairs_of(request.headers)))
+def unlabel(request: http.Request, call: Expected | None) -> None:
+    pairs = without_labels(pairs_of(request.headers), call.key if call else None)
+    request.headers = headers_from(pairs)

@@ -1,6 +1,5 @@
 """Follow a changed litellm.yaml: a new LiteLLM takes over from the one that runs, once it is up."""
 
-import asyncio
 import logging
 import os
 from pathlib import Path
@@ -20,18 +19,18 @@ class RenewBackend:
     """A file that is broken, or with which LiteLLM does not start, changes nothing and is told."""
 
     def __init__(self, backend: RunBackend) -> None:
-        self._followers = [Follower(one) for one in backend.each.values()]
-        self._watch = Watch(SECONDS_BETWEEN_LOOKS, self.look)
+        # Each by itself: one that takes its time to start must not hold up the other.
+        self._watches = [
+            Watch(SECONDS_BETWEEN_LOOKS, Follower(one).look) for one in backend.each.values()
+        ]
 
     def running(self) -> None:
-        self._watch.start()
+        for watch in self._watches:
+            watch.start()
 
     def done(self) -> None:
-        self._watch.stop()
-
-    async def look(self) -> None:
-        # Side by side: one that takes its time to start must not hold up the other.
-        await asyncio.gather(*(follower.look() for follower in self._followers))
+        for watch in self._watches:
+            watch.stop()
 
 
 class Follower:

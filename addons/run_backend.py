@@ -12,6 +12,7 @@ from addons.one_backend import OneBackend
 from addons.read_settings import ReadSettings
 from routing.config import ViaLiteLLM
 from routing.decide import LiteLLMNow, Route
+from routing.egress import Expected
 
 if TYPE_CHECKING:
     from addons.let_out import LetOut
@@ -67,7 +68,7 @@ class RunBackend:
         if running := self.each[route.backend].running:
             self._went_to[flow.id] = running
             running.begin(flow.id)
-            self.let_out.expect(flow.id, route.project, route.user.id)
+            self.let_out.expect(Expected(flow.id, route.project, route.user.id, running.key))
 
     def response(self, flow: http.HTTPFlow) -> None:
         if flow.websocket is None:

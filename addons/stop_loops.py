@@ -1,4 +1,6 @@
-"""Stop a conversation that a LiteLLM elsewhere sends back to us, by a proxy of its environment."""
+"""Stop a call that a LiteLLM elsewhere sends back to us, by a proxy of its environment."""
+
+from hashlib import blake2b
 
 from mitmproxy import http
 
@@ -23,23 +25,33 @@ class StopLoops:
         # One of our own has a way out of its own.
         if flow.response or flow.error or note.get("backend") != "litellm" or not litellm.url:
             return
-        if note["operation"] != "generate":
-            return
-        longest = self.settings.now.memory.longest_body_in_bytes
-        call = Call(note["dialect"], "generate")
-        conversation = self.readings.of(flow, call, longest).conversation
-        if conversation is None or not conversation.turns:
-            return
-        # The same in every dialect, and with memory in it or without.
-        asked, sender = conversation.turns[-1].key, flow.request.headers.get("user-agent", "")
-        if not self.rounds.begin(flow.id, asked, sender):
+        sender = flow.request.headers.get("user-agent", "")
+        if not self.rounds.begin(flow.id, self._asked(flow), sender):
             flow.response = tell(note["errors_in"], _going_round(str(litellm.url)))
+
+    def responseheaders(self, flow: http.HTTPFlow) -> None:
+        if flow.response and flow.response.status_code < 400:
+            self.rounds.answered(flow.id)
 
     def response(self, flow: http.HTTPFlow) -> None:
         self.rounds.end(flow.id)
 
     def error(self, flow: http.HTTPFlow) -> None:
         self.rounds.end(flow.id)
+
+    def _asked(self, flow: http.HTTPFlow) -> str:
+        """What a call asks, alike in each round."""
+        note = recorded(flow)
+        if note["operation"] == "generate":
+            longest = self.settings.now.memory.longest_body_in_bytes
+            call = Call(note["dialect"], "generate")
+            conversation = self.readings.of(flow, call, longest).conversation
+            if conversation and conversation.turns:
+                # The same in every dialect, and with memory in it or without.
+                return conversation.turns[-1].key
+        # LiteLLM writes a body anew, but from the second round on always the same.
+        body = blake2b(flow.request.raw_content or b"", digest_size=16).hexdigest()
+        return f"{note['operation']} {body}"
 
 
 def _going_round(url: str) -> Problem:

@@ -19,14 +19,21 @@ _DONE: Final = b"[DONE]"
 # A space stands for any blanks, or none.
 _KEY: Final = b'{ "error" :'
 _NULL: Final = _KEY + b" n"
+_MORE_THAN_AN_ERROR: Final = re.compile(
+    rb"""event:[ ]?response\.failed
+       | data:\s*\{\s*"(?:type"\s*:\s*"response\.failed"|error"\s*:\s*[^\s{"\[])""",
+    re.VERBOSE,
+)
+"""A whole answer that has failed, or one that merely says that there was no error."""
 _TYPES: Final = (b'{ "type" : "error"', b'{ "type" : "%b"' % FAILED.encode())
 
 
 class ErrorEvents:
     """Hands a stream on as it comes, and tells errors anew once they are complete.
 
-    What may still be the beginning of an error is held back: some bytes of a line. Feed it chunks;
-    an empty one ends the stream.
+    What may still be the beginning of an error is held back: some bytes of a line. So an error is
+    seen where an event is named one, or where its data begin with it. Feed it chunks; an empty one
+    ends the stream.
     """
 
     def __init__(self, dialect: str, clean: Clean) -> None:
@@ -116,9 +123,14 @@ class ErrorEvents:
     def _keep(self, part: bytes, told: list[bytes]) -> None:
         if self._error is None:
             told.append(part)
+            return
+        is_too_long = len(self._error) + len(part) > LONGEST_ERROR
+        if is_too_long and _MORE_THAN_AN_ERROR.match(self._error):
+            told += (bytes(self._error), part)
+            self._error, self._passes, self._has_data = None, True, True
         else:
             self._error += part[: LONGEST_ERROR - len(self._error)]
-            self._is_too_long = self._is_too_long or len(self._error) == LONGEST_ERROR
+            self._is_too_long = self._is_too_long or is_too_long
 
     def _retold(self, *, is_cut_off: bool = False) -> bytes:
         assert self._error is not None

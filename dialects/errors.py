@@ -116,6 +116,7 @@ _WAIT: Final = re.compile(
 )
 _LONGEST_WAIT: Final = 24 * 60 * 60
 _DEEPEST: Final = 8
+_LONGEST_CLEANED: Final = 64 * 1024
 
 
 def _in_dialect(
@@ -127,7 +128,7 @@ def _in_dialect(
     *,
     keep_type: bool = True,
 ) -> dict[str, Any]:
-    told = _told(parsed, "")
+    told, clean = _told(parsed, ""), _bounded(clean)
     code = clean(_code(told, status)) or "backend_error"
     form = FORMATS[dialect]
     shaped: dict[str, Any] = form.shape_error(status, code, clean(told.message) or otherwise)
@@ -142,6 +143,18 @@ def _in_dialect(
     if code in _CODES.values() or (isinstance(ours.get("code"), int) and not is_number):
         error |= {name: value for name, value in ours.items() if name == "code"}
     return {**own, "error": error}
+
+
+def _bounded(clean: Clean) -> Clean:
+    """The same for so much text and no more: it runs while everybody else waits."""
+    left = _LONGEST_CLEANED
+
+    def within(text: str) -> str:
+        nonlocal left
+        left -= len(text)
+        return clean(text) if left >= 0 else ""
+
+    return within
 
 
 def _cleaned(value: Any, clean: Clean, depth: int = 0) -> Any:
@@ -171,6 +184,8 @@ def _providers_status(status: int, message: str) -> int:
 
 def _status_in(parsed: object) -> int:
     """The status that an error tells itself, which came without one."""
+    if isinstance(parsed, list) and len(parsed) == 1:
+        parsed = parsed[0]  # as Google tells errors
     inner = parsed.get("error") if isinstance(parsed, dict) else None
     error = inner if isinstance(inner, dict) else parsed
     if not isinstance(error, dict):
@@ -221,9 +236,13 @@ def _told(value: object, code: str, depth: int = 0) -> _Told:
 def _parsed(body: bytes) -> object:
     """What the bytes say as JSON; None for what is none."""
     try:
-        return json.loads(body, parse_constant=_refuse)
+        return json.loads(body, parse_constant=_refuse, parse_float=_finite)
     except (ValueError, RecursionError):
         return None
+
+
+def _finite(number: str) -> float | None:
+    return value if math.isfinite(value := float(number)) else None
 
 
 def _compact(value: object) -> bytes:

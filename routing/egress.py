@@ -15,7 +15,7 @@ from dialects import Problem
 from routing.arrival import MAGIC_HOST, ToProvider, arrival_of, is_loopback
 from routing.facts import RequestFacts
 from routing.headers import is_ours
-from routing.outgoing import LITELLM_END_USER, LITELLM_KEY
+from routing.outgoing import LITELLM_CUSTOMER, LITELLM_END_USER, LITELLM_KEY
 from routing.ports import LOOPBACK
 from routing.providers import Address, Provider
 
@@ -25,7 +25,7 @@ CALLS_KEPT: Final = 10_000
 SECONDS_AFTER_THE_END: Final = 120.0
 """So long a call is still known: LiteLLM logs and books after its answer."""
 
-_LABELS: Final = frozenset({LITELLM_END_USER, "x-litellm-customer-id", LITELLM_KEY})
+_LABELS: Final = frozenset({LITELLM_END_USER, LITELLM_CUSTOMER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +95,19 @@ def led_back(host: str, port: int) -> Problem:
     )
 
 
-def without_labels(pairs: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-    """The headers for a provider, less our labels and LiteLLM's, whoever has put them there."""
+def without_labels(
+    pairs: Iterable[tuple[str, str]], key: str | None
+) -> tuple[tuple[str, str], ...]:
+    """The headers for a provider, less our labels and LiteLLM's, and less LiteLLM's own key.
+
+    Another key in the same header is meant for who is asked: a company's LiteLLM, say.
+    """
     return tuple(
-        (name, value) for name, value in pairs if not is_ours(name) and name.lower() not in _LABELS
+        (name, value)
+        for name, value in pairs
+        if not is_ours(name)
+        and name.lower() not in _LABELS
+        and not (name.lower() == LITELLM_KEY and value == key)
     )
 
 
@@ -132,6 +141,8 @@ class Expected:
     id: str
     project: str | None
     user: str | None
+    key: str | None = field(default=None, repr=False)
+    """What LiteLLM asks of those who call it."""
 
 
 class ExpectedCalls:
@@ -142,7 +153,7 @@ class ExpectedCalls:
         self._limit = limit
         self._going: OrderedDict[str, Expected] = OrderedDict()
         self._ended: OrderedDict[str, tuple[float, Expected]] = OrderedDict()
-        self._waits: OrderedDict[str, tuple[int, str]] = OrderedDict()
+        self._waits: OrderedDict[str, tuple[int, str | None]] = OrderedDict()
 
     def begin(self, call: Expected) -> None:
         self._going[call.id] = call
@@ -159,14 +170,14 @@ class ExpectedCalls:
         ended, call = self._ended.get(call_id, (0.0, None))
         return call if self._now() - ended <= SECONDS_AFTER_THE_END else None
 
-    def refused(self, call_id: str, status: int, wait: str) -> None:
-        """A provider would not serve it, and said when to come back."""
+    def refused(self, call_id: str, status: int, wait: str | None) -> None:
+        """A provider would not serve it, and may have said when to come back."""
         self._waits[call_id] = status, wait
         _shorten(self._waits, self._limit)
 
     def wait_of(self, call_id: str, status: int) -> str | None:
         """When to come back, as the provider said who answered last, with this status."""
-        said, wait = self._waits.get(call_id, (0, ""))
+        said, wait = self._waits.get(call_id, (0, None))
         return wait if said == status else None
 
 

@@ -2,7 +2,7 @@
 
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 HIDDEN = "[hidden]"
@@ -11,19 +11,21 @@ SHORTEST_SECRET: Final = 8
 LONGEST_MESSAGE: Final = 2000
 """Characters of an error's message that a client is told."""
 
-_LONGEST_READ: Final = 16 * LONGEST_MESSAGE
+_LONGEST_READ: Final = 4 * LONGEST_MESSAGE
+_LONGEST_WORD: Final = 24
+"""Characters without a digit; what is longer is no word that stands in a message."""
 
 # Quotes may be escaped: errors quote JSON that quotes JSON.
 _IS: Final = r"""[\\"']*\s*[:=]\s*[\\"']*"""
 _LOOKS_LIKE_A_KEY = re.compile(
     rf"""
-      \b(?:(?:sk|pk|rk|gsk|xai|ghp|gho|ghu|ghs|github_pat|glpat|hf|nvapi|pplx|r8|tgp_v1)[-_]
-        |xox[a-z]-|AIza|AQ\.|AKIA|ASIA|ya29\.)[-.\w*]{{8,}}
+      \b(?P<prefixed>(?:(?:sk|pk|rk|gsk|xai|ghp|gho|ghu|ghs|github_pat|glpat|hf|nvapi|pplx|r8|tgp_v1)[-_]
+        |xox[a-z]-|AIza|AQ\.|AKIA|ASIA|ya29\.)[-.\w*]{{8,}})
     | \beyJ[-_A-Za-z0-9]{{8,}}(?:\.[-_A-Za-z0-9]+)*                 # a JSON web token
     | -----BEGIN[ ][A-Z ]*PRIVATE[ ]KEY-----.*?(?:-----END[ ][A-Z ]*PRIVATE[ ]KEY-----|\Z)
     | (?<=://)[^/\s:@]+:[^/\s@]+(?=@)                               # user and password in a URL
     | (?i:\bauthorization\b){_IS}(?i:(?:bearer|basic|token|key)[ ])?(?P<login>[^\s"'\\,}}]{{4,}})
-    | (?i:(?<=bearer\ ))[^\s"'\\,}}]+
+    | (?i:(?<=bearer\ ))(?P<bearer>[^\s"'\\,}}]+)
     | (?i:[?&](?:key|sig|code)=)(?P<query>[^\s"'\\&]{{4,}})
     | (?i:\b[-\w]{{0,40}}(?:api[-_]?key|secret|password|passwd|token|[a-z]_key)\b{_IS})
       (?P<value>[^\s"'\\,}}]{{4,}})
@@ -75,10 +77,7 @@ _TAG: Final = re.compile(
 
 def hide_secrets(text: str, *known: str | None) -> str:
     """The text without the secrets we know, and without anything that looks like one."""
-    # A secret may begin as another does.
-    for secret in sorted(filter(None, known), key=len, reverse=True):
-        text = text.replace(secret, HIDDEN)
-    return _LOOKS_LIKE_A_KEY.sub(_hide, text)
+    return _LOOKS_LIKE_A_KEY.sub(_hide, _without(known, text))
 
 
 def secrets_in(environment: Mapping[str, str]) -> tuple[str, ...]:
@@ -96,9 +95,25 @@ def clean_message(text: str, *known: str | None) -> str:
     if _PAGE.search(text):
         text = " ".join(html.unescape(_TAG.sub(" ", _UNSEEN.sub(" ", text))).split())
     text = _ASIDES.sub("", _FRAME.sub("", text))
-    text = _PATH.sub(HIDDEN, hide_secrets(text, *known)).strip()
+    text = _LOOKS_LIKE_A_KEY.sub(_hide_unless_a_word, _without(known, text))
+    text = _PATH.sub(HIDDEN, text).strip()
     text = _EXCEPTION.sub(r"\1", text)
     return text if len(text) <= LONGEST_MESSAGE else text[: LONGEST_MESSAGE - 1] + "…"
+
+
+def _without(known: Iterable[str | None], text: str) -> str:
+    # A secret may begin as another does.
+    for secret in sorted(filter(None, known), key=len, reverse=True):
+        text = text.replace(secret, HIDDEN)
+    return text
+
+
+def _hide_unless_a_word(found: re.Match[str]) -> str:
+    """`api_key: Field required` is an error that its reader needs."""
+    named = found.lastgroup
+    value = found[named] if named else ""
+    is_word = value and len(value) < _LONGEST_WORD and not re.search(r"[\d*]", value)
+    return found[0] if is_word else _hide(found)
 
 
 def _hide(found: re.Match[str]) -> str:

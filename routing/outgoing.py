@@ -10,7 +10,8 @@ from routing.decide import Route
 # LiteLLM books a call's cost to the end user that this header names.
 LITELLM_END_USER: Final = "x-litellm-end-user-id"
 LITELLM_KEY: Final = "x-litellm-api-key"
-_LITELLMS: Final = (LITELLM_END_USER, "x-litellm-customer-id", LITELLM_KEY)
+LITELLM_CUSTOMER: Final = "x-litellm-customer-id"
+_LITELLMS: Final = (LITELLM_END_USER, LITELLM_CUSTOMER, LITELLM_KEY)
 """A client may not book its calls to somebody else."""
 _NOT_FOR_LITELLM: Final = ("accept-encoding", "cookie", "proxy-authorization")
 

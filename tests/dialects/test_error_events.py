@@ -337,6 +337,23 @@ def test_an_error_of_unreasonable_size_is_told_in_short(dialect: str) -> None:
     assert events.feed(BEFORE[dialect]) == BEFORE[dialect]
 
 
+NO_ERROR_BUT_LONG = {
+    "says that there is none": b'data: {"error": false, "text": "%b"}\n\n',
+    "an answer that has failed": b'data: {"type": "response.failed", "response": "%b"}\n\n',
+    "the same by its name": b'event: response.failed\ndata: {"response": "%b"}\n\n',
+}
+
+
+@pytest.mark.parametrize("form", NO_ERROR_BUT_LONG.values(), ids=NO_ERROR_BUT_LONG)
+def test_a_long_event_that_is_more_than_an_error_passes_as_it_is(form: bytes) -> None:
+    sent = form % (b"x" * 2 * LONGEST_ERROR) + BEFORE[RESPONSES]
+    events = ErrorEvents(RESPONSES, clean)
+
+    passed = [events.feed(sent[at : at + 9999]) for at in range(0, len(sent), 9999)]
+
+    assert b"".join(passed) + events.end() == sent
+
+
 parts = st.sampled_from(
     [b"data: ", b"data:", b"event: error", b"event: response.failed", b"\n", b"\r\n", b"\r"]
     + [b'{"error"', b'{"type"', b": ", b'"error"', b'{"a": 1}', b"null", b"[DONE]", b"<p>", b" "]

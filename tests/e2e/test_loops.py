@@ -10,7 +10,7 @@ import httpx
 import pytest
 import yaml
 
-from routing.loops import ROUNDS
+from routing.loops import MOST_AT_ONCE, ROUNDS
 from tests.e2e.litellm_calls import GPT, body
 from tests.e2e.litellm_errors import ENDPOINTS, told
 from tests.e2e.litellm_scene import straight_to, wait_for, wait_until_up
@@ -33,11 +33,14 @@ class Elsewhere(ThreadingHTTPServer):
         self.goes_to = OPENAI
         self.uses_proxy = True
         self.forwards = True
+        self.sends_on: tuple[str, dict[str, Any]] | None = None
+        """In place of a chat call."""
         self.asked: list[dict[str, str]] = []
         threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
 
     def reset(self) -> None:
         self.goes_to, self.uses_proxy, self.forwards = OPENAI, True, True
+        self.sends_on = None
         self.asked.clear()
 
     def ask(self, headers: dict[str, str]) -> httpx.Response:
@@ -47,10 +50,9 @@ class Elsewhere(ThreadingHTTPServer):
         with httpx.Client(
             proxy=proxy, verify=self.proxy.trust(), trust_env=False, timeout=60
         ) as client:
-            sent = body(GPT)
-            return client.post(
-                self.goes_to, json=sent, headers=own | (kept if self.forwards else {})
-            )
+            path, sent = self.sends_on or ("", body(GPT))
+            url = self.goes_to.removesuffix("/v1/chat/completions") + path if path else self.goes_to
+            return client.post(url, json=sent, headers=own | (kept if self.forwards else {}))
 
 
 class Relay(BaseHTTPRequestHandler):
@@ -176,6 +178,27 @@ def test_a_litellm_that_forwards_nothing_does_not_go_round_for_ever(
     assert answer.status_code == 508
     assert "back to the memory proxy" in told(dialect, answer)
     assert len(litellm.asked) == ROUNDS + 1
+    assert provider.requests == []
+
+
+OTHERS = {
+    "embeddings": ("/v1/embeddings", {"model": "e", "input": "one"}),
+    "counting tokens": ("/v1/messages/count_tokens", body("m")),
+    "a call that says nothing": ("/v1/chat/completions", {"model": "m", "messages": []}),
+}
+
+
+@pytest.mark.parametrize(("path", "sent"), OTHERS.values(), ids=OTHERS)
+def test_nor_does_what_asks_no_question(
+    litellm: Elsewhere, provider: Provider, path: str, sent: dict[str, Any]
+) -> None:
+    litellm.forwards, litellm.sends_on = False, (path, sent)
+
+    with raw_client("by base URL", litellm.proxy) as client:
+        answer = client.post(path, json=sent, headers={"user-agent": "a tool"})
+
+    assert answer.status_code == 508
+    assert len(litellm.asked) <= MOST_AT_ONCE
     assert provider.requests == []
 
 

@@ -119,7 +119,14 @@ def test_a_provider_sees_no_label_and_everything_else() -> None:
         ("X-LiteLLM-API-Key", "sk-master"),
     )
 
-    assert without_labels((*labels, *kept, *labels)) == kept
+    assert without_labels((*labels, *kept, *labels), "sk-master") == kept
+
+
+def test_a_key_for_another_litellm_goes_on_to_it() -> None:
+    kept = (("x-litellm-api-key", "sk-of-the-company"),)
+
+    assert without_labels(kept, "sk-master") == kept
+    assert without_labels(kept, None) == kept
 
 
 def facts(host: str, port: int, path: str) -> RequestFacts:
@@ -168,6 +175,16 @@ def test_a_call_is_known_while_it_lasts_and_a_while_after_its_end() -> None:
     assert calls.find("1") == call
     clock.now += 1
     assert calls.find("1") is None
+
+
+def test_the_last_refusal_says_when_to_come_back() -> None:
+    calls = ExpectedCalls(Clock())
+    calls.refused("1", 429, "30")
+    assert (calls.wait_of("1", 429), calls.wait_of("1", 500)) == ("30", None)
+
+    calls.refused("1", 429, None)
+    assert calls.wait_of("1", 429) is None
+    assert calls.wait_of("2", 429) is None
 
 
 def test_what_was_never_expected_is_not_known() -> None:

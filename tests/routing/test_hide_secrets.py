@@ -90,6 +90,13 @@ def test_an_environments_secrets_are_known_by_their_names() -> None:
             "TransferEncodingError: 400, message='Not enough data'",
         ),
         ("if a < b and c > d",) * 2,
+        ("Invalid 'prompt_cache_key': string too long",) * 2,
+        ("properties.api_key: Field required",) * 2,
+        ("Unexpected token: expected a comma",) * 2,
+        ("use Bearer auth",) * 2,
+        ("Model hf-internal-testing/tiny not found",) * 2,
+        ("api_key: abcdefghijklmnopqrstuvwxyz", "api_key: [hidden]"),
+        ("Bearer 1234abcd", "Bearer [hidden]"),
     ],
 )  # fmt: skip
 def test_a_message_loses_what_is_not_for_clients_and_keeps_its_words(said: str, shown: str) -> None:

@@ -40,6 +40,15 @@ def test_what_went_round_is_refused_until_nobody_waits_for_it() -> None:
     assert rounds.begin("once more", "this", "litellm")
 
 
+def test_what_has_been_answered_is_no_loop_while_somebody_waits_for_it() -> None:
+    rounds = Rounds()
+    begin(rounds, "a tool", 1)
+    assert begin(rounds, "a script", ROUNDS + 1)[-1] is False
+
+    rounds.answered("a script this 0")
+    assert begin(rounds, "more of it", MOST_AT_ONCE) == [True] * MOST_AT_ONCE
+
+
 @settings(max_examples=50)
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from("xyz")), max_size=40))
 def test_when_all_have_ended_everything_may_begin(calls: list[tuple[str, str]]) -> None:

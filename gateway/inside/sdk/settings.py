@@ -371,7 +371,7 @@ def told_at(path: Path, place: str) -> str:
     """File, line and key; without a line where the place is none of the file's own."""
     for one in place.split(" or "):
         with suppress(Exception):
-            node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+            node: Any = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
             for name in one.split("."):
                 key, node = next((key, value) for key, value in node.value if key.value == name)
             return f"{path}:{key.start_mark.line + 1}: {place}"
