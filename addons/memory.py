@@ -42,25 +42,26 @@ _readings = Readings()
 _cookies = KeepCookies()
 _calls = Calls()
 
+# The order in which each hook fires.
 addons = [
-    _settings,
+    _settings,  # before whoever reads them
     UseAuthority(_settings),
     _backend,
     RenewBackend(_backend),
-    SaveCookies(_settings, _listeners, _cookies),
+    SaveCookies(_settings, _listeners, _cookies),  # writes once more before the lock is released
     _listeners,
     _memory,
     OpenTLS(_settings, _let_out),
-    _let_out,
+    _let_out,  # what passes us a second time is never decided
     Reroute(_settings, _listeners, _backend, _readings, _pages),
     ReadFrames(_settings, _listeners, _readings),
-    StopLoops(_settings, _readings),
+    StopLoops(_settings, _readings),  # before anything is recalled for it
     Remind(_memory, _readings, _calls),
     _cookies,
     PassStreams(),
     Retell(_backend),
     TellErrors(_backend),
-    Learn(_memory, _readings, _calls),
+    Learn(_memory, _readings, _calls),  # from what the client was told
     LogCalls(),
     PruneFlows(),
 ]
