@@ -22,6 +22,7 @@ logger = logging.getLogger("memory_proxy")
 
 # They tell whole URLs, and with them keys; or every look at whether LiteLLM is up.
 _CHATTY = ("httpx", "httpx2", "httpcore", "filelock", "asyncio")
+_STREAMS = ("Streaming request to", "Streaming response from")
 _BYTES = re.compile(r"""\bb(['"]).*""", re.DOTALL)
 
 
@@ -112,6 +113,9 @@ def without_bytes(message: str) -> str:
 
 
 def hide_bytes(line: logging.LogRecord) -> bool:
-    """A filter that lets every line through, shortened."""
-    line.msg, line.args = without_bytes(line.getMessage()), ()
+    """A filter that shortens lines, and leaves out those that only say that a call streams."""
+    message = line.getMessage()
+    if message.startswith(_STREAMS):
+        return False
+    line.msg, line.args = without_bytes(message), ()
     return True

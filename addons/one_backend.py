@@ -175,7 +175,7 @@ class OneBackend:
                 environment=self.settings.places.litellm_dir,
                 requirements=REQUIREMENTS,
                 log=wanted.log,
-                egress=self.let_out.for_children(),
+                egress=self.let_out.for_children() if wanted.egress else None,
             )
         )
 

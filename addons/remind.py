@@ -52,6 +52,9 @@ class Remind:
             if flow.request.stream:
                 record_memory(flow, Reminded(why="the body is too long to be read"))
                 return
+            if self.memory.now is None:  # nobody would do anything with what is in the body
+                self._leave_alone(flow)
+                return
             longest = self.memory.settings.now.memory.longest_body_in_bytes
             call = Call(note["dialect"], "generate")
             reading = self.readings.of(flow, call, longest)
@@ -75,6 +78,11 @@ class Remind:
         except Exception as error:
             self._fail(flow, error)
         self.readings.forget(flow)
+
+    def _leave_alone(self, flow: http.HTTPFlow) -> None:
+        off = Reminded(why="memory is off")
+        self.calls.begin(flow, Ongoing(recorded(flow)["dialect"], reminded=off))
+        record_memory(flow, off)
 
     async def _reminded(self, flow: http.HTTPFlow, reading: Reading) -> bytes | None:
         """The body with memory in it; None leaves it as it is."""

@@ -99,7 +99,8 @@ class Reroute:
         )
 
     async def _apply(self, flow: http.HTTPFlow, facts: RequestFacts, route: Route) -> None:
-        if not facts.wants_websocket and not route.page:
+        depends = route.backend != "direct" or route.in_place_of
+        if depends and not facts.wants_websocket and not route.page:
             await self.backend.settle(route)
             route = self._decide(facts)
         record(flow, facts, route)

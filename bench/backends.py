@@ -2,8 +2,9 @@
 
     python -m bench.backends [--calls 400] [--crowd 32]
 
-The ways: straight to a scripted provider; through mitmdump as it comes; through us with each
-backend; and LiteLLM's proxy, asked without us. Clients and provider speak TLS, as tools and
+The ways: straight to a scripted provider; through mitmdump as it comes, which holds an answer until
+it is whole, and told to stream; through us with each backend; and LiteLLM's proxy, asked without
+us. Clients and provider speak TLS, as tools and
 providers do; LiteLLM is asked over plain HTTP, on loopback. Memory is off but where it is named.
 """
 
@@ -45,8 +46,9 @@ upstream_ca: {ca}
 """
 VIA_LITELLM = """
 backend: {backend}
-litellm: {{config: litellm.yaml, wait: 100}}
+litellm: {{config: litellm.yaml, wait: 100, egress: {egress}}}
 """
+STREAMING = ("--set", "stream_large_bodies=1")
 MEMORY = "memory: {enabled: true}\n"
 
 
@@ -67,18 +69,25 @@ async def measure(calls: int, crowd: int) -> None:
         trust = ssl.create_default_context(cafile=ca)
         ways, processes = [Way("straight", HOST, port, CHAT, trust)], {}
 
-        plain = stack.enter_context(plain_mitmdump(directory / "plain", ca))
-        ways.append(Way("plain mitmdump", HOST, port, CHAT, plain.trust, plain.port))
-        processes["plain mitmdump"] = plain.pid
+        for name, more in {"plain mitmdump": (), "plain, streaming": STREAMING}.items():
+            plain = stack.enter_context(plain_mitmdump(directory / name, ca, *more))
+            ways.append(Way(name, HOST, port, CHAT, plain.trust, plain.port))
+            processes[name] = plain.pid
 
+        direct = DIRECT.format(ca=ca)
         proxies = {
-            "ours, direct": DIRECT,
-            "ours, direct, memory": DIRECT + MEMORY,
-            "ours, litellm": DIRECT + VIA_LITELLM.format(backend="litellm"),
-            "ours, sdk": DIRECT + VIA_LITELLM.format(backend="sdk"),
+            "ours, direct": direct,
+            "ours, direct, memory": direct + MEMORY,
+            "ours, litellm": direct + VIA_LITELLM.format(backend="litellm", egress="true"),
+            "ours, litellm, no egress": (
+                direct + VIA_LITELLM.format(backend="litellm", egress="false")
+            ),
+            "ours, sdk": direct + VIA_LITELLM.format(backend="sdk", egress="true"),
         }
         for name, config in proxies.items():
-            ours = Mitmdump(directory / name, config.format(ca=ca), environment={"THE_KEY": KEY})
+            ours = Mitmdump(
+                directory / name, config, environment={"THE_KEY": KEY, "SSL_CERT_FILE": str(ca)}
+            )
             (ours.home / "litellm").symlink_to(place().resolve(), target_is_directory=True)
             (ours.home / "litellm.yaml").write_text(litellm_yaml(port))
             stack.enter_context(ours)
@@ -100,7 +109,7 @@ async def measure(calls: int, crowd: int) -> None:
                     body = chat(length, stream=stream)
                     await in_turns(ways, body, WARM_UP)
                     report(f"{told}, 1 client", await in_turns(ways, body, calls))
-                    took = await at_once(ways, body, crowd, crowd * ROUNDS * 4, ROUNDS)
+                    took = await at_once(ways, body, crowd, crowd * ROUNDS * 2, ROUNDS)
                     report(f"{told}, {crowd} clients", took)
             report_memory("afterwards", processes)
 
@@ -125,22 +134,22 @@ def scripted_provider() -> Iterator[tuple[int, Path]]:
 
 
 class Plain:
-    """mitmdump as it comes, with a certificate authority of its own."""
+    """mitmdump as it comes, with a certificate authority of its own; it writes a log, as we do."""
 
-    def __init__(self, home: Path, upstream_ca: Path) -> None:
+    def __init__(self, home: Path, upstream_ca: Path, *more: str) -> None:
         home.mkdir()
         self.port = free_block()
         options = {
             "confdir": home,
             "ssl_verify_upstream_trusted_ca": upstream_ca,
             "connection_strategy": "lazy",
-            "flow_detail": 0,
         }
         told = [part for name, value in options.items() for part in ("--set", f"{name}={value}")]
         self.process = subprocess.Popen(
-            [str(BIN / "mitmdump"), "-q", "--mode", f"regular@127.0.0.1:{self.port}", *told],
+            [str(BIN / "mitmdump"), "--mode", f"regular@127.0.0.1:{self.port}", *told, *more],
             env=clean_environment(home),
             stdin=subprocess.DEVNULL,
+            stdout=(home / "log").open("wb"),
         )
         certificate = home / "mitmproxy-ca-cert.pem"
         wait_for(certificate, self.port)
@@ -149,8 +158,8 @@ class Plain:
 
 
 @contextmanager
-def plain_mitmdump(home: Path, upstream_ca: Path) -> Iterator[Plain]:
-    plain = Plain(home, upstream_ca)
+def plain_mitmdump(home: Path, upstream_ca: Path, *more: str) -> Iterator[Plain]:
+    plain = Plain(home, upstream_ca, *more)
     try:
         yield plain
     finally:

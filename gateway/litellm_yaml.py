@@ -1,6 +1,7 @@
 """Read the few things in a litellm.yaml that decide whether, and with which key, it can start."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,11 @@ from typing import Any
 import yaml
 
 from routing.errors import ConfigError
+from routing.yaml_source import broken
 
 FROM_ENVIRONMENT = "os.environ/"
+# What it names may have all that is needed.
+MERGED = "<<"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,23 +26,35 @@ class LiteLLMYaml:
 
 def read_litellm_yaml(path: Path, environment: Mapping[str, str]) -> LiteLLMYaml:
     """Check the file as far as a start depends on it; a ConfigError names file and line."""
+    top = _read(path)
+    # `include` brings models from other files, and a database holds them elsewhere altogether.
+    if "include" not in top:
+        _check_models(path, top)
+    key = _master_key(path, top, environment)
+    for included in _included(path, top) if key is None else ():
+        with suppress(ConfigError):
+            key = key or _master_key(included, _read(included), environment)
+    return LiteLLMYaml(path, key)
+
+
+def _read(path: Path) -> dict[str, yaml.Node]:
     try:
         tree = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
     except OSError as unreadable:
         raise ConfigError(f"{path}: cannot be read: {unreadable.strerror}") from unreadable
     except UnicodeDecodeError as undecodable:
         raise ConfigError(f"{path}: is not UTF-8 text") from undecodable
-    except yaml.MarkedYAMLError as broken:
-        line = broken.problem_mark.line + 1 if broken.problem_mark else 1
-        raise ConfigError(f"{path}:{line}: is not YAML: {broken.problem}") from broken
-    except yaml.YAMLError as broken:
-        raise ConfigError(f"{path}:1: is not YAML") from broken
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ConfigError(broken(str(path), error)) from None
+    return _mapping(path, tree, "the file")
 
-    top = _mapping(path, tree, "the file")
-    # `include` brings models from other files, and a database holds them elsewhere altogether.
-    if "include" not in top:
-        _check_models(path, top)
-    return LiteLLMYaml(path, _master_key(path, top, environment))
+
+def _included(path: Path, top: dict[str, yaml.Node]) -> Iterator[Path]:
+    """The files that it includes; LiteLLM complains of what cannot be one."""
+    node = top.get("include")
+    for name in node.value if isinstance(node, yaml.SequenceNode) else ():
+        if isinstance(name, yaml.ScalarNode):
+            yield path.parent / str(name.value)
 
 
 def _check_models(path: Path, top: dict[str, yaml.Node]) -> None:
@@ -50,8 +66,15 @@ def _check_models(path: Path, top: dict[str, yaml.Node]) -> None:
     for model in models.value:
         entry = _mapping(path, model, "an entry of model_list")
         for needed in ("model_name", "litellm_params"):
-            if needed not in entry:
+            if not entry.keys() & {needed, MERGED}:
                 raise ConfigError(f"{path}:{_line(model)}: this model has no {needed}")
+        if (parameters := entry.get("litellm_params")) is None:
+            continue
+        if not _mapping(path, parameters, "litellm_params").keys() & {"model", MERGED}:
+            raise ConfigError(
+                f"{path}:{_line(parameters)}: litellm_params has no model; add it, such as"
+                " `model: openai/gpt-5.1`"
+            )
 
 
 def _master_key(

@@ -176,6 +176,8 @@ class LiteLLM(Settings):
     when_down: Literal["error", "direct"] = "error"
     wait: Annotated[float, Field(ge=0, le=120)] = 20.0
     forward_credentials: bool = False
+    egress: bool = True
+    """Whether the calls of a LiteLLM of ours leave through us."""
     log: File | None = None
 
     def place(self, backend: ViaLiteLLM) -> tuple[object, ...]:
@@ -183,7 +185,7 @@ class LiteLLM(Settings):
         if backend == "litellm" and self.url:
             return self.url, self.key_for(backend)
         port = self.port if backend == "litellm" else None
-        return self.config, port, self.key_for(backend), self.log
+        return self.config, port, self.key_for(backend), self.log, self.egress
 
     def key_for(self, backend: ViaLiteLLM) -> SecretStr | None:
         """The key is that of the LiteLLM at `url`, where one is told."""

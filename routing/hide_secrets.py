@@ -112,7 +112,8 @@ def _hide_unless_a_word(found: re.Match[str]) -> str:
     """`api_key: Field required` is an error that its reader needs."""
     named = found.lastgroup
     value = found[named] if named else ""
-    is_word = value and len(value) < _LONGEST_WORD and not re.search(r"[\d*]", value)
+    may_be_name = named == "prefixed" and not re.search(r"[\d*]", value)
+    is_word = len(value) < _LONGEST_WORD and (may_be_name or value.isalpha())
     return found[0] if is_word else _hide(found)
 
 

@@ -53,22 +53,27 @@ def parse(text: str, name: str, environ: Mapping[str, str] = os.environ) -> Sour
         root = loader.get_single_node()
         reader = _Reader(name, loader, environ)
         values = reader.value(root, ()) if root is not None else {}
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else 1
-        # A secret that starts with `*`, `&` or `!` is quoted as the name of one of these.
-        problem = re.sub(
-            r"(alias|anchor|tag|handle) '[^']*'", r"\1", error.problem or "it cannot be read"
-        )
-        raise ConfigError(f"{name}:{line}: is not valid YAML: {problem}.") from None
-    except (yaml.reader.ReaderError, RecursionError) as error:
-        reason = getattr(error, "reason", "it is nested too deeply")
-        raise ConfigError(f"{name}:1: is not valid YAML: {reason}.") from None
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ConfigError(broken(name, error)) from None
     if values is None:
         values = {}
     if not isinstance(values, dict):
         raise ConfigError(f"{name}:1: must hold settings such as `backend: direct`.")
     return Source(name, values, reader.lines)
+
+
+def broken(name: str, error: Exception) -> str:
+    """Why a file of this name is no YAML, and in which line; nothing of what stands there."""
+    if not isinstance(error, yaml.MarkedYAMLError):
+        reason = getattr(error, "reason", "it is nested too deeply")
+        return f"{name}:1: is not valid YAML: {reason}."
+    mark = error.problem_mark or error.context_mark
+    line = mark.line + 1 if mark else 1
+    # A secret that starts with `*`, `&` or `!` is quoted as the name of one of these.
+    problem = re.sub(
+        r"(alias|anchor|tag|handle) '[^']*'", r"\1", error.problem or "it cannot be read"
+    )
+    return f"{name}:{line}: is not valid YAML: {problem}."
 
 
 class _Reader:

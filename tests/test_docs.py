@@ -64,6 +64,7 @@ def test_the_defaults_on_their_page_are_the_defaults() -> None:
     assert shown["users"]["default"] == defaults.users.default
     assert shown["litellm"]["wait"] == defaults.litellm.wait
     assert shown["litellm"]["when_down"] == defaults.litellm.when_down
+    assert shown["litellm"]["egress"] == defaults.litellm.egress
     assert shown["litellm"]["forward_credentials"] == defaults.litellm.forward_credentials
 
 

@@ -45,6 +45,12 @@ class Carry:
             _call.reset(before)
 
 
+def note_the_way_out() -> None:
+    """Before a litellm.yaml is read, which may name another."""
+    if os.environ.get(MARK_CALLS):
+        _way_out.update(_proxies_now())
+
+
 def carry(app: Any) -> None:
     """Let whatever the app sends for a request carry the id that came with it."""
     if not os.environ.get(MARK_CALLS):
@@ -57,7 +63,6 @@ def carry(app: Any) -> None:
                 wrap_async_send(module.AsyncClient)
         if aiohttp := sys.modules.get("aiohttp"):
             wrap_aiohttp(aiohttp.ClientSession)
-        _way_out.update(_proxies_now())
     except Exception as error:
         sys.stderr.write(f"calls are not marked: {type(error).__name__}\n")
 
@@ -159,9 +164,9 @@ def let_through(request: Any) -> bool:
     with suppress(Exception):
         host = request.url.host
         request.headers.pop(HEADER, None)
-        if host not in _opaque:
-            _opaque.add(host)
-            _ask_egress(host)
+        # Each time: another call may be a moment ahead, or the egress may have forgotten it.
+        _ask_egress(host)
+        _opaque.add(host)
         return True
     return False
 
@@ -173,7 +178,10 @@ def _ask_egress(host: str) -> None:
     try:
         headers = {"Proxy-Authorization": f"Basic {shown}"}
         line.request("POST", f"{LET_THROUGH}?host={quote(host)}", headers=headers)
-        line.getresponse().read()
+        answer = line.getresponse()
+        answer.read()
+        if answer.status >= 300:
+            raise ConnectionRefusedError(f"the egress answered {answer.status}")
     finally:
         line.close()
 

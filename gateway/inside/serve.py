@@ -35,6 +35,7 @@ def main() -> None:
     if (installed := version("litellm")) in MALICIOUS:
         sys.exit(f"litellm {installed} is a malicious release: delete this environment, now")
     threading.Thread(target=end_with_parent, daemon=True).start()
+    marks.note_the_way_out()
 
     from gateway.inside.quiet import be_quiet
 

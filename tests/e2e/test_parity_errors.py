@@ -1,7 +1,5 @@
 """One contract for every backend: what goes wrong is told alike, and the next call is served."""
 
-import time
-
 import httpx
 import pytest
 
@@ -30,6 +28,8 @@ BODIES = {
     "anthropic": MESSAGES,
     "gemini": CONTENTS,
 }
+GIVEN_UP = {"openai-chat": 408, "openai-responses": 408, "anthropic": 408, "gemini": 500}
+"""What LiteLLM makes of a provider that says nothing."""
 LATER = (("retry-after", "7"),)
 SECONDS_TO_NOTICE = 15.0
 
@@ -133,7 +133,7 @@ def test_a_provider_that_says_nothing_is_given_up_after_the_timeout_in_litellm_y
         answer = client.post(path.replace(model, impatient), json=body | {"model": impatient})
     served = ask(backend, dialect, stream=stream)
 
-    assert answer.status_code in (408, 500, 504)
+    assert answer.status_code == GIVEN_UP[dialect], name
     assert told(dialect, answer)
     assert served.status_code == 200
     backend.provider.wait_for(lambda: backend.provider.hangups, SECONDS_TO_NOTICE)
@@ -165,10 +165,10 @@ def test_a_client_that_hangs_up_in_mid_stream_frees_the_provider(
             client.stream("POST", path, json=body) as answer,
         ):
             next(answer.iter_raw())
-        began = time.monotonic()
-        backend.provider.wait_for(lambda it=backend: it.provider.hangups, SECONDS_TO_NOTICE)
-
-        assert time.monotonic() - began < SECONDS_TO_NOTICE  # of a stream of 20 seconds
+        # The stream would go on for 20 seconds more.
+        assert backend.provider.wait_for(
+            lambda it=backend: it.provider.hangups, SECONDS_TO_NOTICE
+        ), backend.name
 
 
 @pytest.mark.parametrize("dialect", ENDPOINTS)

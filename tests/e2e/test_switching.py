@@ -294,7 +294,7 @@ def test_a_litellm_yaml_that_cannot_be_used_changes_nothing_and_is_told(
             return "; ".join(proxy.ask("/health", proxy.shared_port)["problems"])
 
         for text, says in (
-            ("model_list: [\n", "litellm.yaml:2: is not YAML"),
+            ("model_list: [\n", "litellm.yaml:2: is not valid YAML"),
             (usual + "general_settings: {custom_auth: nowhere.at_all}\n", "nowhere"),
             (usual + "general_settings: {master_key: os.environ/UNSET_X}\n", "UNSET_X is not set"),
         ):

@@ -67,6 +67,7 @@ async def at_once() -> None:
 
 async def main(recorder: str) -> None:
     app = App()
+    marks.note_the_way_out()
     marks.carry(app)
     tasks: list[asyncio.Task[None]] = []
 

@@ -220,11 +220,17 @@ async def test_a_port_of_our_choice_that_was_taken_meanwhile_is_replaced(
 @pytest.mark.parametrize(
     ("text", "line", "says"),
     [
-        ("model_list: [\n  - x", 2, "is not YAML"),
+        ("model_list: [\n  - x", 2, "is not valid YAML"),
         ("", 1, "must be a mapping"),
         ("general_settings: {}", 1, "no model_list"),
         ("\nmodel_list: []", 2, "with a model in it"),
         ("model_list:\n  - model_name: m\n", 2, "no litellm_params"),
+        (
+            "model_list:\n  - model_name: m\n    litellm_params:\n      api_key: x\n",
+            4,
+            "litellm_params has no model",
+        ),
+        ("model_list: [{model_name: m, litellm_params: 7}]", 1, "litellm_params must be a mapping"),
         (CONFIG + "general_settings:\n  master_key: os.environ/UNSET_X\n", 5, "UNSET_X is not set"),
     ],
 )

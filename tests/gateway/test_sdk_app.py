@@ -79,6 +79,9 @@ def app(
     directory = tmp_path_factory.mktemp("sdk")
     with running(directory, litellm_environment, settings) as started:
         yield started
+    # Also what it logs a moment after an answer, or at its end.
+    for secret in (PROMPT, TEXT, KEY, *UPSTREAM_KEYS.values(), *ROTATED_KEYS):
+        assert secret not in started.said
 
 
 ROTATED_KEYS = ("sk-rotated-0001", "sk-rotated-0002")
@@ -749,6 +752,7 @@ def behind_a_proxy(
         model("claude", providers, "anthropic/claude-opus-4-5", api_base="http://api.example"),
         model("gemini", providers, "gemini/gemini-2.5-pro", api_base="http://api.example/v1beta"),
         model("llama", providers, "groq/llama-4-scout", api_base="http://api.example/openai/v1"),
+        model("cooling", providers, "groq/llama-4-scout", api_base="http://api.example/openai/v1"),
         model("gpt-encrypted", encrypted, "openai/gpt-5.1"),
         model("claude-encrypted", encrypted, "anthropic/claude-opus-4-5"),
         model("gemini-encrypted", encrypted, "gemini/gemini-2.5-pro"),
@@ -808,7 +812,7 @@ def test_a_model_that_cools_down_is_refused_with_the_time_to_come_back(
     behind_a_proxy: App, provider: Provider
 ) -> None:
     provider.always(Step(status=500))
-    route = chat("llama")
+    route = chat("cooling")
     # One failure of all closes a model that has no other deployment only when it repeats.
     answers = [behind_a_proxy.post(route.path, route.body) for _ in range(8)]
     provider.reset()

@@ -31,7 +31,7 @@ found = []
 for directory in map(Path, sys.argv[2:]):
     lines = []
     try:
-        settings = asyncio.run(load(directory / "litellm.yaml"))
+        settings = asyncio.run(load(directory / "litellm.yaml", os.environ["LITELLM_MASTER_KEY"]))
     except BadSettings as bad:
         found.append({"bad": str(bad)})
         continue
@@ -152,6 +152,13 @@ UNUSABLE = {
     "a budget that is no number": Case(
         f"model_list: {GPT}\nlitellm_settings: {{max_budget: a lot}}"
     ),
+    "a number in words": Case(f"model_list: {GPT}\nrouter_settings: {{num_retries: many}}"),
+    "settings that are a text": Case(f"model_list: {GPT}\nlitellm_settings: loud"),
+    "variables that are a list": Case(f"model_list: {GPT}\nenvironment_variables: [A=b]"),
+    "an include that is no YAML": Case(
+        f"include: [more.yaml]\nmodel_list: {GPT}", {"more.yaml": "\nhook: Zx81opaquekey99: x"}
+    ),
+    "a tag that nobody knows": Case(f"model_list: {GPT}\ntoken: !vault Zx81opaquekey99"),
     "an include that is not there": Case(f"include: [nowhere.yaml]\nmodel_list: {GPT}"),
     "an include of another shape": Case(
         f"include: [more.yaml]\nmodel_list: {GPT}", {"more.yaml": "[1]"}
@@ -168,6 +175,11 @@ PLACES = {
     "fallbacks of another shape": ("router_settings", "not a dictionary"),
     "a router that is a list": ("router_settings", "mapping"),
     "a budget that is no number": ("litellm_settings.max_budget", "a lot"),
+    "a number in words": ("router_settings.num_retries", "a number"),
+    "settings that are a text": ("litellm_settings", "a mapping"),
+    "variables that are a list": ("environment_variables", "a mapping"),
+    "an include that is no YAML": ("more.yaml:2", "is not valid YAML"),
+    "a tag that nobody knows": ("litellm.yaml:5", "is not valid YAML"),
     "an include that is not there": ("the file", "nowhere.yaml"),
     "an include of another shape": ("the file", "more.yaml"),
     "plugins": ("router_settings", "backend: litellm"),
@@ -261,11 +273,12 @@ def test_litellm_is_set_up_as_the_file_says_but_stays_quiet(
     assert "litellm_settings.key_alias_pattern, litellm_settings.set_verbose" in said["lines"][1]
 
 
-def test_the_key_of_the_file_counts_and_what_is_for_the_proxy_is_told(
+def test_the_key_is_our_parents_and_what_is_for_the_proxy_is_told(
     loaded: dict[str, dict[str, Any]],
 ) -> None:
     said = loaded["a key of its own"]
-    assert said["key"] == "sk-b-key"
+    assert said["key"] == KEY  # which our parent has agreed upon with the file
+    assert "sk-b-key" in said["secrets"]
     [line] = said["lines"]
     assert line.endswith("do not count here: general_settings.alerting")
 
@@ -278,7 +291,9 @@ def test_a_file_that_cannot_be_used_is_told_by_its_place_in_one_line(
     place, words = PLACES[case]
 
     assert "\n" not in said
-    line = "" if place == "the file" else ":5"
-    assert f"litellm.yaml{line}: " in said
+    if "yaml:" not in place:
+        line = "" if place == "the file" else ":5"
+        assert f"litellm.yaml{line}: " in said
+    assert "Zx81opaquekey99" not in said
     assert place in said
     assert words in said

@@ -827,6 +827,7 @@ def test_settings_cannot_be_changed_behind_the_files_back() -> None:
         ("key: other", False),
         ("port: 4001", False),
         ("log: litellm.log", False),
+        ("egress: false", False),
         ("when_down: direct", True),
         ("wait: 1", True),
         ("models: {a: b}", True),

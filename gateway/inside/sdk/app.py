@@ -1,6 +1,7 @@
 """Serve LiteLLM's router on loopback, on the routes of its proxy."""
 
 import asyncio
+import os
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -45,13 +46,14 @@ def run(config: Path, port: int) -> None:
     )
     try:
         with asyncio.Runner(loop_factory=server.get_loop_factory()) as runner:
-            runner.run(_serve(config.absolute(), server))
+            key = os.environ["LITELLM_MASTER_KEY"]  # before a file can set another
+            runner.run(_serve(config.absolute(), key, server))
     except BadSettings as bad:
         sys.exit(str(bad))
 
 
-async def _serve(config: Path, server: uvicorn.Config) -> None:
-    settings = await load(config)
+async def _serve(config: Path, key: str, server: uvicorn.Config) -> None:
+    settings = await load(config, key)
     tell_places_only()
     without_its_proxy()
     session = open_session()

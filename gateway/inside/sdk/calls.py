@@ -62,7 +62,7 @@ OURS_TO_SAY: Final = frozenset(
         *("user_config", "router_settings_override", "shared_session", "client", "http_client"),
         *("litellm_logging_obj", "litellm_call_id", "specific_deployment", "enable_tag_filtering"),
         *("litellm_params", "deployment", "model_list", "provider_specific_header", "headers"),
-        *("extra_headers", "include_fallback_errors", "_litellm_strip_stream_usage"),
+        *("self", "extra_headers", "include_fallback_errors", "_litellm_strip_stream_usage"),
     }
 )
 

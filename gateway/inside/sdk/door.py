@@ -35,7 +35,7 @@ class Door:
     def _refusal(self, request: Request) -> Told | None:
         if not _is_loopback(request.headers.get("host", "")):
             return Told(421, "invalid_request_error", "This is not for the host that you named.")
-        if request.url.path in OPEN_TO_ALL:
+        if request.scope["path"] in OPEN_TO_ALL:
             return None
         given = request.headers.get("x-litellm-api-key") or request.headers.get("authorization", "")
         key = given[7:] if given[:7].lower() == "bearer " else given

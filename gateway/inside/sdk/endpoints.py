@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import math
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
@@ -79,10 +80,10 @@ class Generate:
             if not has_begun:
                 await refuse(request, problem, send, headers_beside(error))
         finally:
-            if stream is not None:
-                await asyncio.shield(_close_quietly(stream))
             if failures:
                 self._log(failures[0])
+            if stream is not None:
+                await asyncio.shield(_close_quietly(stream))
 
     def _log(self, error: BaseException) -> None:
         # Its words may quote the prompt; they are for the client alone.
@@ -133,7 +134,9 @@ async def while_connected(receive: Receive, work: Coroutine[Any, Any, None]) -> 
     finally:
         leaving.cancel()
         working.cancel()
-        await asyncio.gather(working, leaving, return_exceptions=True)
+        ended, _ = await asyncio.gather(working, leaving, return_exceptions=True)
+    if isinstance(ended, Exception):
+        raise ended
 
 
 async def _left(receive: Receive) -> None:
@@ -145,7 +148,8 @@ async def _body(request: Request) -> dict[str, Any]:
     """The body's JSON object, with what the path says of it."""
     raw = await request.body()
     try:
-        body = json.loads(raw, parse_constant=_refuse_constant) if raw.strip() else {}
+        text = raw if raw.strip() else b"{}"
+        body = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
     except (ValueError, RecursionError) as invalid:
         words = f"Invalid JSON payload: {invalid}"
         raise Refusal(400, "invalid_request_error", words, "request_body") from invalid
@@ -154,11 +158,18 @@ async def _body(request: Request) -> dict[str, Any]:
         raise Refusal(400, "invalid_request_error", words, "request_body")
     if named := request.path_params.get("model"):
         body["model"] = named
-    if request.url.path.endswith(":streamGenerateContent"):
+    path = request.scope["path"]
+    if path.endswith(":streamGenerateContent"):
         body["stream"] = True
-    elif request.url.path.endswith(":generateContent"):
+    elif path.endswith(":generateContent"):
         body.pop("stream", None)
     return body
+
+
+def _finite(number: str) -> float:
+    if not math.isfinite(value := float(number)):
+        raise ValueError("a number is too large")
+    return value
 
 
 def _refuse_constant(constant: str) -> object:

@@ -88,6 +88,8 @@ def told(error: BaseException, secrets: tuple[str, ...] = ()) -> Told:
     if status == 500 and any(isinstance(e, AttributeError) for e in (error, *_chain(error))):
         # It looked for a part of the request in something of another shape.
         status, raw = 400, f"Invalid request format: {raw}"
+    if status == 500 and any(isinstance(e, UnicodeEncodeError) for e in (error, *_chain(error))):
+        status, raw = 400, "Invalid JSON payload: half of a surrogate pair is no character"
     said = _attribute(error, "type")
     kind = said if isinstance(said, str) and said not in ("", "None") else _type(status)
     param = _attribute(error, "param")

@@ -24,6 +24,7 @@ from litellm.types.router import (
 from litellm.types.utils import CredentialItem, PriorityReservationSettings
 
 from routing.hide_secrets import hide_secrets
+from routing.yaml_source import broken
 
 logger = logging.getLogger("memory_proxy")
 
@@ -54,6 +55,15 @@ TOP_LEVEL: Final = frozenset(
     }
 )
 # They look at prompts before a model does, so a start without them would pass what they stop.
+SECTIONS: Final = (
+    *("router_settings", "litellm_settings", "general_settings", "environment_variables"),
+)
+NUMBERS: Final = frozenset(
+    {
+        *("num_retries", "max_fallbacks", "timeout", "stream_timeout", "cooldown_time"),
+        *("allowed_fails", "retry_after"),
+    }
+)
 GUARDS: Final = ("guardrails", "policies", "policy_attachments")
 # What LiteLLM's proxy gives its router by itself.
 MANAGED: Final = frozenset(
@@ -80,13 +90,17 @@ class Settings:
     """What no message may show."""
 
 
-async def load(path: Path) -> Settings:
-    """Read the file, set LiteLLM up, and build its router; a running loop has to be there."""
+async def load(path: Path, key: str) -> Settings:
+    """Read the file, set LiteLLM up, and build its router; a running loop has to be there.
+
+    The key is the one that our parent shows; it has looked for one in the file itself.
+    """
     with _blame(path, "the file"):
         raw = await _read(path)
     secrets = tuple(_secrets(raw))
     with _blame(path, "os.environ/", secrets):
         tree = resolved(raw)
+    _refuse_shapes(path, tree)
     _tell_unset(path, raw, tree)
     with _blame(path, "environment_variables", secrets):
         _set_variables(tree.get("environment_variables") or {})
@@ -95,12 +109,12 @@ async def load(path: Path) -> Settings:
         if tree.get("callback_settings"):
             litellm.callback_settings = tree["callback_settings"]
         _set_attributes(path, tree.get("litellm_settings") or {})
-    key = _key(path, tree)
     _tell_ignored(path, tree)
     with _blame(path, "credential_list", secrets):
         litellm.credential_list = _credentials(tree.get("credential_list") or [])
     with _blame(path, "router_settings or model_list", (*secrets, key)):
         router = _router(path, tree)
+    _tell_unserved(path, tree, router)
     return Settings(router, key, tuple({*secrets, key, *_secrets(tree)} - {""}))
 
 
@@ -133,7 +147,11 @@ async def _read(path: Path) -> dict[str, Any]:
 
 
 def _mapping(path: Path) -> dict[str, Any]:
-    tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, RecursionError) as error:
+        # Their own words quote the line, with whatever secret stands there.
+        raise BadSettings(broken(str(path), error)) from None
     if not isinstance(tree, dict):
         raise ValueError(f"{path.name} is not a mapping of keys to values")
     return tree
@@ -269,13 +287,30 @@ def _refuse_guards(path: Path, tree: Mapping[str, Any]) -> None:
                 )
 
 
-def _key(path: Path, tree: Mapping[str, Any]) -> str:
-    general = tree.get("general_settings")
-    key = general.get("master_key") if isinstance(general, Mapping) else None
-    key = key or os.environ.get("LITELLM_MASTER_KEY")
-    if not key:
-        raise BadSettings(f"{path}: there is no key; set LITELLM_MASTER_KEY")
-    return str(key)
+def _refuse_shapes(path: Path, tree: Mapping[str, Any]) -> None:
+    """What LiteLLM would stumble over later, and at each call."""
+    for name in SECTIONS:
+        if not isinstance(tree.get(name) or {}, Mapping):
+            raise BadSettings(f"{told_at(path, name)}: has to be a mapping of keys to values")
+    if not isinstance(tree.get("model_list") or [], list):
+        raise BadSettings(f"{told_at(path, 'model_list')}: has to be a list of models")
+    for name, value in (tree.get("router_settings") or {}).items():
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if name in NUMBERS and value is not None and not is_number:
+            place = f"router_settings.{name}"
+            raise BadSettings(f"{told_at(path, place)}: has to be a number")
+
+
+def _tell_unserved(path: Path, tree: Mapping[str, Any], router: Any) -> None:
+    """LiteLLM's router leaves out what it does not know, and says nothing of it."""
+    served = set(router.get_model_names())
+    for model in tree.get("model_list") or []:
+        name = model.get("model_name") if isinstance(model, Mapping) else None
+        if name not in served:
+            logger.warning(
+                "%s: model %s is not served: LiteLLM does not know the provider, or what it needs",
+                *(path, name),
+            )
 
 
 def _tell_unset(path: Path, raw: Mapping[str, Any], tree: Mapping[str, Any]) -> None:
