@@ -8,6 +8,7 @@ from pathlib import Path
 _ROOT = str(Path(__file__).resolve().parent.parent)
 sys.path[:] = [_ROOT, *(path for path in sys.path if path != _ROOT)]
 
+from addons.as_one import AsOne
 from addons.keep_cookies import KeepCookies
 from addons.learn import Learn
 from addons.let_out import LetOut
@@ -43,7 +44,7 @@ _cookies = KeepCookies()
 _calls = Calls()
 
 # The order in which each hook fires.
-addons = [
+_in_order = [
     _settings,  # before whoever reads them
     UseAuthority(_settings),
     _backend,
@@ -65,3 +66,5 @@ addons = [
     LogCalls(),
     PruneFlows(),
 ]
+
+addons = [AsOne(_in_order)]

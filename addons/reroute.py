@@ -101,8 +101,10 @@ class Reroute:
     async def _apply(self, flow: http.HTTPFlow, facts: RequestFacts, route: Route) -> None:
         depends = route.backend != "direct" or route.in_place_of
         if depends and not facts.wants_websocket and not route.page:
+            before = self.backend.now
             await self.backend.settle(route)
-            route = self._decide(facts)
+            if self.backend.now != before:
+                route = self._decide(facts)
         record(flow, facts, route)
         if route.page:
             flow.response = self.pages.answer(route, facts)

@@ -4,7 +4,7 @@
 
 The ways: straight to a scripted provider; through mitmdump as it comes, which holds an answer until
 it is whole, and told to stream; through us with each backend; and LiteLLM's proxy, asked without
-us. Clients and provider speak TLS, as tools and
+us, and behind mitmdump as it comes. Clients and provider speak TLS, as tools and
 providers do; LiteLLM is asked over plain HTTP, on loopback. Memory is off but where it is named.
 """
 
@@ -102,6 +102,13 @@ async def measure(calls: int, crowd: int) -> None:
             address = alone.address
             ways.append(Way("LiteLLM alone", address[1], address[2], CHAT, key=alone.key or ""))
             processes["LiteLLM alone"] = alone.status.pid or 0
+            mode = f"reverse:{alone.status.url}"
+            front = stack.enter_context(
+                plain_mitmdump(directory / "front", ca, *STREAMING, mode=mode)
+            )
+            ways.append(
+                Way("plain, LiteLLM", HOST, front.port, CHAT, front.trust, key=alone.key or "")
+            )
             report_memory("idle", processes)
             for size, length in SIZES.items():
                 for stream in (False, True):
@@ -136,7 +143,7 @@ def scripted_provider() -> Iterator[tuple[int, Path]]:
 class Plain:
     """mitmdump as it comes, with a certificate authority of its own; it writes a log, as we do."""
 
-    def __init__(self, home: Path, upstream_ca: Path, *more: str) -> None:
+    def __init__(self, home: Path, upstream_ca: Path, *more: str, mode: str) -> None:
         home.mkdir()
         self.port = free_block()
         options = {
@@ -146,7 +153,7 @@ class Plain:
         }
         told = [part for name, value in options.items() for part in ("--set", f"{name}={value}")]
         self.process = subprocess.Popen(
-            [str(BIN / "mitmdump"), "--mode", f"regular@127.0.0.1:{self.port}", *told, *more],
+            [str(BIN / "mitmdump"), "--mode", f"{mode}@127.0.0.1:{self.port}", *told, *more],
             env=clean_environment(home),
             stdin=subprocess.DEVNULL,
             stdout=(home / "log").open("wb"),
@@ -158,8 +165,10 @@ class Plain:
 
 
 @contextmanager
-def plain_mitmdump(home: Path, upstream_ca: Path, *more: str) -> Iterator[Plain]:
-    plain = Plain(home, upstream_ca, *more)
+def plain_mitmdump(
+    home: Path, upstream_ca: Path, *more: str, mode: str = "regular"
+) -> Iterator[Plain]:
+    plain = Plain(home, upstream_ca, *more, mode=mode)
     try:
         yield plain
     finally:

@@ -33,6 +33,13 @@ class Client:
 
     async def call(self, body: bytes) -> float:
         """Seconds from the first byte sent to the last byte received."""
+        try:
+            return await self._call(body)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            self.writer = None  # it was closed while nothing was asked
+            return await self._call(body)
+
+    async def _call(self, body: bytes) -> float:
         if self.writer is None:
             await self._connect()
         assert self.reader

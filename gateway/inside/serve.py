@@ -22,6 +22,9 @@ from gateway.inside import marks
 from gateway.malicious import MALICIOUS
 
 SECONDS_TO_END = 5.0
+SECONDS_IDLE = 7 * 24 * 3600
+"""mitmproxy keeps its connections for as long as its clients do. Were we to close one that is idle,
+a call that is just being sent on it would be lost."""
 
 
 def main() -> None:
@@ -43,7 +46,7 @@ def main() -> None:
     if options.kind == "sdk":
         from gateway.inside.sdk.app import run
 
-        run(options.config, options.port)
+        run(options.config, options.port, SECONDS_IDLE)
     else:
         run_proxy(options.config, options.port)
 
@@ -64,6 +67,7 @@ def run_proxy(config: Path, port: int) -> None:
             *("--host", "127.0.0.1"),
             *("--port", str(port)),
             *("--num_workers", "1"),
+            *("--keepalive_timeout", str(SECONDS_IDLE)),
         ],
         prog_name="litellm",
     )

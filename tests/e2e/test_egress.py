@@ -45,7 +45,7 @@ from tests.e2e.litellm_scene import (
     wait_until_up,
 )
 from tests.e2e.mitmdump import Mitmdump
-from tests.e2e.sdks import KEY, Clients
+from tests.e2e.sdks import KEY, Clients, raw_client
 from tests.fakes import Authority, Provider, Seen, Step
 
 FAMILIES = {
@@ -562,6 +562,28 @@ def test_a_companys_proxy_goes_on_being_used(
     assert "MEMPROXY_MARK_CALLS" not in told
     assert "HTTPS_PROXY" in health["egress"]["why"]
     assert not health["egress"]["listening"]
+
+
+def test_it_can_be_switched_off(
+    litellm_environment: Path, tmp_path: Path, provider: Provider
+) -> None:
+    config = straight_to(provider) | {
+        "backend": "sdk",
+        "litellm": {"config": "litellm.yaml", "wait": 100, "egress": False},
+    }
+    models = settings_of([model_at("gpt", FAMILIES["gpt"], provider.url)])
+    proxy = litellm_proxy(tmp_path, litellm_environment, config, models)
+
+    with proxy, raw_client("by base URL", proxy) as client:
+        wait_until_up(proxy)
+        answer = client.post("/v1/chat/completions", json=body("gpt"))
+        told = environment_of(backend(proxy)["pid"])
+        health = proxy.ask("/health")
+
+    assert answer.status_code == 200, answer.text
+    assert health["egress"] is None
+    assert not {"HTTPS_PROXY", "MEMPROXY_MARK_CALLS"} & told.keys()
+    assert labels_in(provider.requests[-1]) == []
 
 
 def environment_of(pid: int) -> dict[str, str]:

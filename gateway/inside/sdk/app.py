@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
@@ -26,11 +26,8 @@ from gateway.inside.sdk.sending import VERSION
 from gateway.inside.sdk.session import open_session, share
 from gateway.inside.sdk.settings import BadSettings, Settings, load
 
-# Of those who use us, mitmproxy keeps its connections for long; a new one for each call costs more.
-SECONDS_IDLE: Final = 75
 
-
-def run(config: Path, port: int) -> None:
+def run(config: Path, port: int, seconds_idle: int) -> None:
     """Serve until we are told to end; a bad litellm.yaml ends us with one line that says why."""
     server = uvicorn.Config(
         _unready,
@@ -40,7 +37,7 @@ def run(config: Path, port: int) -> None:
         log_level="warning",
         lifespan="off",
         server_header=False,
-        timeout_keep_alive=SECONDS_IDLE,
+        timeout_keep_alive=seconds_idle,
         # Whoever started us counts our calls, and decides when it has waited enough.
         timeout_graceful_shutdown=None,
     )
