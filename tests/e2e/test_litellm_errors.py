@@ -147,7 +147,7 @@ ENDPOINTS_AND_MODELS = [
     *((dialect, model) for dialect, (_, model) in ENDPOINTS.items()),
     ("anthropic", GPT),  # another provider's, whose errors LiteLLM hands on in another way
 ]
-QUOTED = "Incorrect API key provided: {0}. See /root/x.py, https://h/v1?key={0}&a=1 and {0}"
+QUOTED = "Incorrect API key provided: {0}. See /home/me/x.py, https://h/v1?key={0}&a=1 and {0}"
 
 
 @pytest.mark.parametrize("status", [400, 401, 429, 500, 200])
