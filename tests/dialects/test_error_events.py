@@ -2,7 +2,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from dialects.error_events import LONGEST_ERROR, ErrorEvents
@@ -106,6 +106,8 @@ def test_a_stream_without_errors_passes_byte_for_byte(dialect: str, whole: bytes
     assert told(dialect, [bytes([byte]) for byte in whole]) == whole
 
 
+# Whole streams of any text take a while to make, on a machine that is busy.
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(DIALECTS), ordinary_streams, places)
 def test_any_stream_without_errors_passes_byte_for_byte(
     dialect: str, whole: bytes, at: list[int]
@@ -370,6 +372,7 @@ def test_however_a_stream_is_cut_it_is_told_alike(
     assert told(dialect, cut(whole, at)) == told(dialect, [whole])
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.sampled_from([*CASES.values()]),
     ordinary_streams.filter(lambda whole: whole.endswith(b"\n\n")),
