@@ -236,3 +236,22 @@ async def test_calls_at_once_get_their_own_answers(backends: Backends) -> None:
             # The provider's text tells the number of the request that it answers.
             [mine] = [seen for seen in backend.provider.requests if f'"{question}"' in seen.text]
             assert f"This is answer {mine.number} of" in answer, backend.name
+
+
+ODD_BODIES = {
+    "half of a surrogate pair": (
+        b'{"model": "%b", "messages": [{"role": "user", "content": "\\ud83d"}]}'
+    ),
+    "a number beyond all numbers": b'{"model": "%b", "messages": [], "temperature": 1e999}',
+}
+
+
+@pytest.mark.parametrize("form", ODD_BODIES.values(), ids=ODD_BODIES)
+def test_a_body_that_nobody_could_send_on_is_a_bad_request_behind_the_sdk(
+    form: bytes, backends: Backends
+) -> None:
+    with backends["sdk"].client(authorization=f"Bearer {KEY}") as client:
+        answer = client.post("/v1/chat/completions", content=form % GPT.encode())
+
+    assert answer.status_code == 400
+    assert "Invalid JSON payload" in told_of("openai-chat", answer)
