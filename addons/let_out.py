@@ -4,7 +4,6 @@ import logging
 import os
 import socket
 from collections import OrderedDict
-from pathlib import Path
 from secrets import token_urlsafe
 from typing import Any
 
@@ -12,9 +11,9 @@ from mitmproxy import connection, http
 
 from addons.facts import facts_of, headers_from, is_second_leg, pairs_of, record_leg, recorded
 from addons.open_listeners import OpenListeners
-from addons.own_pages import tell
+from addons.own_pages import MISTAKE, tell
 from addons.read_settings import ReadSettings
-from certs import ensure_authority, write_bundle
+from addons.use_authority import trusted
 from dialects import Problem
 from routing.arrival import MAGIC_HOST
 from routing.egress import (
@@ -43,7 +42,6 @@ TRIES_FOR_A_PORT = 20
 STRANGER = Problem(
     407, "not_for_you", "This port of the memory proxy is for the LiteLLM that it has started."
 )
-MISTAKE = Problem(500, "proxy_failed", "The memory proxy made a mistake; its log has more.")
 
 
 class LetOut:
@@ -68,7 +66,7 @@ class LetOut:
             self._why = f"LiteLLM uses the proxy that {variable} names"
             return None
         try:
-            authorities = self._authorities()
+            authorities = trusted(self.settings)[1]
             if self._port is None:
                 self._port = self._free_port()
         except (ProxyError, OSError) as error:
@@ -183,10 +181,6 @@ class LetOut:
 
     def _call_of(self, flow: http.HTTPFlow) -> Expected | None:
         return self._expected.find(flow.request.headers.get(CALL, ""))
-
-    def _authorities(self) -> Path:
-        more = [path for path in [self.settings.now.upstream_ca] if path]
-        return write_bundle(ensure_authority(self.settings.places.ca_dir), os.environ, more)
 
     def _free_port(self) -> int:
         """Outside of what the registry may give to a project."""

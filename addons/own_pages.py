@@ -18,6 +18,7 @@ from routing.decide import Route
 from routing.facts import RequestFacts
 
 STARTED = time.time()
+MISTAKE = Problem(500, "proxy_failed", "The memory proxy made a mistake; its log has more.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,11 @@ from mitmproxy import http
 
 from addons.facts import facts_of, headers_from, is_second_leg, pairs_of, record, recorded
 from addons.open_listeners import OpenListeners
-from addons.own_pages import OwnPages, tell
+from addons.own_pages import MISTAKE, OwnPages, tell
 from addons.read_settings import ReadSettings
 from addons.readings import Readings
 from addons.run_backend import RunBackend
-from dialects import Problem, Unreadable
+from dialects import Unreadable
 from dialects.splice import replace_model
 from routing.decide import Route, decide
 from routing.facts import RequestFacts
@@ -137,9 +137,7 @@ def give_up(flow: http.HTTPFlow) -> None:
     """A mistake of ours: the client is told, because what was half changed must not go out."""
     logger.exception("request.failed")
     dialect = recorded(flow).get("errors_in", "openai-chat")
-    flow.response = tell(
-        dialect, Problem(500, "proxy_failed", "The memory proxy made a mistake; its log has more.")
-    )
+    flow.response = tell(dialect, MISTAKE)
 
 
 def open_body(request: http.Request, model: str | None) -> None:

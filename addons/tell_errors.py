@@ -7,6 +7,7 @@ from mitmproxy import http
 
 from addons import own_pages, plain_errors
 from addons.facts import recorded
+from addons.retell import is_from_litellm
 from addons.run_backend import RunBackend
 from dialects import Problem
 from routing.decide import BACKEND_DOWN
@@ -36,7 +37,7 @@ def problem_of(flow: http.HTTPFlow, status: int, message: str) -> Problem:
     hint = ""
     if "ertificate" in message:
         hint = " If that is a gateway of your own, name its CA in the config as `upstream_ca`."
-    if recorded(flow).get("backend") in ("litellm", "sdk"):
+    if is_from_litellm(flow):
         # Also where it took the request and died: a port may accept a moment longer.
         return Problem(503, BACKEND_DOWN, f"No answer from LiteLLM: {message}{hint}", retry_after=5)
     host = flow.request.pretty_host

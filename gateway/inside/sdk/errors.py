@@ -85,10 +85,11 @@ def told(error: BaseException, secrets: tuple[str, ...] = ()) -> Told:
     """The error behind any exception, also one that nobody expected."""
     raw = _words(error)
     status = _status(error, raw)
-    if status == 500 and any(isinstance(e, AttributeError) for e in (error, *_chain(error))):
+    kinds = {type(e) for e in (error, *_chain(error))} if status == 500 else set()
+    if any(issubclass(kind, AttributeError) for kind in kinds):
         # It looked for a part of the request in something of another shape.
         status, raw = 400, f"Invalid request format: {raw}"
-    if status == 500 and any(isinstance(e, UnicodeEncodeError) for e in (error, *_chain(error))):
+    elif any(issubclass(kind, UnicodeEncodeError) for kind in kinds):
         status, raw = 400, "Invalid JSON payload: half of a surrogate pair is no character"
     said = _attribute(error, "type")
     kind = said if isinstance(said, str) and said not in ("", "None") else _type(status)

@@ -276,8 +276,7 @@ def _instance(path: Path, name: Any) -> Any:
 
 
 def _refuse_guards(path: Path, tree: Mapping[str, Any]) -> None:
-    settings = tree.get("litellm_settings")
-    inner = settings if isinstance(settings, Mapping) else {}
+    inner = tree.get("litellm_settings") or {}
     for name in GUARDS:
         for place, where in ((name, tree), (f"litellm_settings.{name}", inner)):
             if where.get(name):
@@ -351,8 +350,6 @@ def _credentials(items: list[Any]) -> list[Any]:
 
 def _router(path: Path, tree: Mapping[str, Any]) -> Any:
     settings = tree.get("router_settings") or {}
-    if not isinstance(settings, Mapping):
-        raise ValueError("router_settings must be a mapping of keys to values")
     known = [name for name in litellm.Router.get_valid_args() if name not in MANAGED]
     if unknown := sorted(str(name) for name in settings if name not in known):
         for name in ("health_check_interval", "health_check_concurrency"):
