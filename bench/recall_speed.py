@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -49,12 +50,14 @@ def main() -> None:
     if arguments.step == "measure":
         return measure(arguments.store)
     with tempfile.TemporaryDirectory() as folder:
-        store = arguments.store or Path(folder)
-        again = [sys.executable, "-m", "bench.recall_speed", *sys.argv[1:], "--store", str(store)]
+        store, copy = arguments.store or Path(folder, "store"), Path(folder, "copy")
+        again = [sys.executable, "-m", "bench.recall_speed", *sys.argv[1:], "--store"]
         quiet = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
         if not (store / "questions.json").exists():
-            subprocess.run([*again, "--step", "fill"], check=True, env=quiet)
-        subprocess.run([*again, "--step", "measure"], check=True, env=quiet)
+            subprocess.run([*again, str(store), "--step", "fill"], check=True, env=quiet)
+        # Measuring stores some more, whose vectors are then made while somebody measures again.
+        shutil.copytree(store, copy)
+        subprocess.run([*again, str(copy), "--step", "measure"], check=True, env=quiet)
     return None
 
 

@@ -198,6 +198,7 @@ def choose(hits: Sequence[Hit], budget: int) -> Choice:
 class _Shown:
     """A memory as it may be shown, by today's rules for secrets."""
 
+    of: Memory
     memory: Memory
     said: frozenset[str]
     tokens: int
@@ -206,25 +207,27 @@ class _Shown:
 class _Showing:
     """What was shown lately, so that an agent's next question costs less."""
 
-    KEPT: Final = 1_000
+    KEPT: Final = 256
 
     def __init__(self) -> None:
-        self._known: dict[int, tuple[Memory, _Shown]] = {}
+        self._known: dict[int, _Shown] = {}
 
     def __call__(self, memory: Memory) -> _Shown:
         # The same object, so the same memory: stores give it again until something changes.
         known = self._known.get(id(memory))
-        if known is not None and known[0] is memory:
-            return known[1]
+        if known is not None and known.of is memory:
+            return known
         text = memory.text if memory.checked == VERSION else redact(memory.text).text
         shown = _Shown(
+            memory,
             memory if text == memory.text else replace(memory, text=text),
             frozenset(plain(text).split()),
             tokens(text) + TOKENS_AROUND,
         )
-        if len(self._known) >= self.KEPT:
-            self._known.clear()
-        self._known[id(memory)] = memory, shown
+        self._known[id(memory)] = shown
+        if len(self._known) > self.KEPT:
+            with contextlib.suppress(KeyError, RuntimeError):  # another thread was quicker
+                del self._known[next(iter(self._known))]
         return shown
 
 

@@ -6,6 +6,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -13,9 +14,9 @@ from numpy.typing import NDArray
 
 from recall import ranking, rules, threshold, words
 from recall.embedding import MiniLM, how_common
-from recall.postings import Lexical, Postings, merge
+from recall.postings import Lexical, LookedUp, Postings, merge
 from recall.records import Role
-from recall.standing import Pinned, Standing, Stated
+from recall.standing import Standing, Stated
 from recall.vectors import Vectors
 
 # Up to so many memories, each is looked at closely. Beyond, the best by words and by signs are,
@@ -59,9 +60,11 @@ _SLOT: Final = np.dtype(
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The rows that fit best, best first, each with its score and whether it is relevant."""
+    """The rows that fit best, best first; the score of each, and whether it is relevant."""
 
-    ranked: tuple[tuple[int, float, bool], ...]
+    rows: tuple[int, ...]
+    scores: tuple[float, ...]
+    relevant: tuple[bool, ...]
     how: str
 
 
@@ -80,6 +83,7 @@ class Index:
         self._speaker_numbers: dict[str, int] = {}
         # Agents ask the same again and again while they work; whatever changes empties this.
         self._answers: OrderedDict[tuple[tuple[int, int], bool, int], Found] = OrderedDict()
+        self._place_of = np.zeros(0, np.int32)  # to work in
         self._stated = Standing.of({})
         self._rules: dict[int, list[Stated]] = {}
 
@@ -253,41 +257,59 @@ class Index:
     def _search(self, asked: "Asked", vector: Vector | None, limit: int) -> Found:
         own = vector if self._fits(vector) else None
         how = "words only" if own is None else "words and vectors"
-        lexical = self._lexical(asked)
+        terms, sought_terms = self.words.look_up(asked.every_term).parted(len(asked.weights))
+        lexical = self._lexical(asked, terms)
         pinned = self._stated.weights(asked.request)
         slots, cosines = self._candidates(lexical, self._centred(own), pinned.slots)
         if not len(slots):
-            return Found((), how)
-        about = self._about[slots]
+            return Found((), (), (), how)
+        about = self._about.take(slots)
+        exact = lexical.exact.take(slots)
+        place_of = self._places(slots)
         scores = ranking.scores(
             ranking.Candidates(
-                lexical=lexical.scores[slots],
-                exact=lexical.exact[slots],
+                lexical=lexical.scores.take(slots),
+                exact=exact,
                 cosine=cosines,
-                previous=_places(about["before"], slots),
-                next=_places(about["after"], slots),
+                previous=place_of.take(about["before"]),
+                next=place_of.take(about["after"]),
                 session=about["session"],
                 human=about["human"],
-                named=self._is_named(asked.names)[about["speaker"]],
+                named=self._is_named(asked.names).take(about["speaker"]),
                 asks=about["asks"],
                 created=about["created"],
             ),
             time.time(),
             asked.about_reply,
         )
-        spelled_out = lexical.exact[slots] >= SPELLED_OUT
+        place_of[slots] = -1
+        spelled_out = exact >= SPELLED_OUT
         pinned.mix_into(scores, slots, spelled_out)
         self._order_versions(about, scores)
         best = _best(scores, max(limit, JUDGED))
-        looked_at = best[:JUDGED]
-        relevant = self._are_relevant(
-            slots[looked_at], asked.sought, own, pinned, spelled_out[looked_at]
+        looked_at = slots.take(best[:JUDGED])
+        wanted = spelled_out.take(best[:JUDGED])
+        if len(pinned.slots):
+            wanted |= np.isin(looked_at, pinned.slots)
+        relevant = self._are_relevant(looked_at, asked.sought, sought_terms, own, wanted).tolist()
+        best = best[:limit]
+        relevant += [False] * (len(best) - len(relevant))
+        return Found(
+            tuple(about["row"].take(best).tolist()),
+            tuple(scores.take(best).tolist()),
+            tuple(relevant[: len(best)]),
+            how,
         )
-        judged = np.zeros(len(best), np.bool_)
-        judged[: len(relevant)] = relevant
-        best, judged = best[:limit], judged[:limit]
-        rows, values = about["row"][best].tolist(), scores[best].tolist()
-        return Found(tuple(zip(rows, values, judged.tolist(), strict=True)), how)
+
+    def _places(self, slots: Slots) -> NDArray[np.int32]:
+        """By slot, where it lies among these, -1 for nowhere, which is what a slot of -1 says too.
+
+        Whoever asks puts it back as it was: all -1.
+        """
+        if len(self._place_of) <= self.slots:
+            self._place_of = np.full(len(self._about) + 1, -1, np.int32)
+        self._place_of[slots] = np.arange(len(slots), dtype=np.int32)
+        return self._place_of
 
     def _fits(self, vector: Vector | None) -> bool:
         """Whether a question's vector can be compared with the memories'."""
@@ -306,25 +328,25 @@ class Index:
         self,
         slots: Slots,
         sought: "_Sought",
+        terms: LookedUp,
         vector: Vector | None,
-        pinned: Pinned,
         otherwise: NDArray[np.bool_],
     ) -> NDArray[np.bool_]:
         """Which of the best are worth showing: they fit, or something else speaks for them."""
-        if len(pinned.slots):
-            otherwise = otherwise | np.isin(slots, pinned.slots)
         if not sought.words:
             return otherwise
         before, after = self._about["before"], self._about["after"]
         window = [slots]
         for neighbour in (before, after):
             beside = neighbour[slots]
-            window += [beside, np.where(beside >= 0, neighbour[beside], -1)]
+            beyond = neighbour[beside]
+            beyond[beside < 0] = -1
+            window += [beside, beyond]
         around = np.concatenate(window)
-        held = self.words.covers(sought.terms, around, sought.word_of)
+        held = self.words.covers(terms, around, sought.word_of)
         by_place = held.reshape(len(sought.words), len(window), len(slots))
         in_scope = np.zeros(len(sought.words), np.bool_)
-        in_scope[sought.word_of[self.words.look_up(sought.terms).holders > 0]] = True
+        in_scope[sought.word_of[terms.holders > 0]] = True
         # The threshold was measured with the shipped model; others spread their cosines otherwise.
         is_ours = vector is not None and len(vector) == MiniLM.dimension
         fits = threshold.relevant(
@@ -338,18 +360,16 @@ class Index:
             )
         )
         relevant: NDArray[np.bool_] = fits | otherwise
-        superseded = np.flatnonzero(relevant & (self._about["successor"][slots] > 0))
+        superseded = (relevant & (self._about["successor"][slots] > 0)).nonzero()[0]
         if len(superseded):
             relevant |= np.isin(slots, [self._newest(slot) for slot in slots[superseded].tolist()])
         return relevant
 
-    def _lexical(self, asked: "Asked") -> Lexical:
-        terms, weights = asked.terms, asked.weights
-        found = self.words.look_up(terms)
-        live = self.words.live
-        idf = ranking.inverse_frequency(found.holders, live).astype(np.float32)
-        rarities = ranking.rarity(weights, found.holders, live).astype(np.float32)
-        return self.words.search(found, idf * weights, rarities)
+    def _lexical(self, asked: "Asked", found: LookedUp) -> Lexical:
+        idf = ranking.inverse_frequency(found.holders, self.words.live)
+        weights = (idf * asked.weights).astype(np.float32)
+        rarities = ranking.rarity(asked.weights, idf)
+        return self.words.search(found, weights, rarities, BY_WORDS)
 
     def _cosines(self, vector: Vector, slots: Slots) -> NDArray[np.float32]:
         assert self.vectors is not None
@@ -361,42 +381,46 @@ class Index:
         """The slots worth a closer look, ascending, and how near they are."""
         alive = self._about["alive"][: self.slots]
         if self.slots <= LOOKED_AT_CLOSELY:
-            every = np.flatnonzero(alive)
+            every = alive.nonzero()[0]
             return every, None if vector is None else self._cosines(vector, every)
         slots: Slots = lexical.slots
         if self.words.live < self.slots:
-            slots = slots[alive[slots]]
+            slots = slots[alive.take(slots)]
         if len(slots) > BY_WORDS:
-            slots = slots[_best(lexical.scores[slots], BY_WORDS)]
+            slots = slots.take(_best(lexical.scores.take(slots), BY_WORDS))
         chosen = np.zeros(self.slots, np.bool_)
         chosen[slots] = True
         if vector is not None and self.vectors is not None:
             chosen[self.vectors.nearest(vector, BY_SIGNS, self.slots)] = True
-            slots = np.flatnonzero(chosen)
-        words_of = lexical.scores[slots]
-        rough = words_of / max(float(words_of.max(initial=0.0)), 1e-9)
-        if vector is not None:
-            cosines = np.full(self.slots, np.nan, np.float32)
-            cosines[slots] = near = self._cosines(vector, slots)
+            slots = chosen.nonzero()[0]
+        rough = lexical.scores.take(slots)
+        rough /= max(float(rough.max(initial=0.0)), 1e-9)
+        near = None if vector is None else self._cosines(vector, slots)
+        if near is not None:
             rough += np.where(np.isnan(near), 0.0, near)
-        best = slots[_best(rough, WITH_NEIGHBOURS)]
+        best = slots.take(_best(rough, WITH_NEIGHBOURS))
         for neighbour in (self._about["before"], self._about["after"]):
             beside = neighbour[best]
             beside = beside[beside >= 0]
-            chosen[beside] = True
             beyond = neighbour[beside]
+            chosen[beside] = True
             chosen[beyond[beyond >= 0]] = True
         # What stands in the place of something found has to be there to come before it.
-        newer = self._about["successor"][best]
-        chosen[[self._newest(slot) for slot in best[newer > 0].tolist()]] = True
+        newer = self._about["successor"][best] > 0
+        if newer.any():
+            chosen[[self._newest(slot) for slot in best[newer].tolist()]] = True
         chosen[pinned] = True
-        everything = np.flatnonzero(chosen)
-        everything = everything[alive[everything]]
-        if vector is None or self.vectors is None:
+        everything = chosen.nonzero()[0]
+        if self.words.live < self.slots:
+            everything = everything[alive.take(everything)]
+        if vector is None or near is None:
             return everything, None
-        added = everything[np.isnan(cosines[everything])]
-        cosines[added] = self._cosines(vector, added)
-        return everything, cosines[everything]
+        cosines = np.empty(len(everything), np.float32)
+        is_new = np.ones(len(everything), np.bool_)
+        at = everything.searchsorted(slots)
+        cosines[at], is_new[at] = near, False
+        cosines[is_new] = self._cosines(vector, everything[is_new])
+        return everything, cosines
 
     def _newest(self, slot: int) -> int:
         """What stands in the place of this memory now; itself, if nothing does."""
@@ -442,18 +466,18 @@ class _Sought:
     """The words that a question is about, and under which terms each is found."""
 
     words: tuple[threshold.Word, ...]
-    terms: NDArray[np.uint32]
+    terms: tuple[int, ...]
     word_of: NDArray[np.intp]  # the place of each term's word
 
     @classmethod
     def of(cls, question: str, asked: Sequence[str]) -> "_Sought":
-        found = threshold.sought(asked, threshold.names_in(question), how_common)
+        found = threshold.sought(asked, threshold.names_in(question), _weight)
         with_terms = [(word, own) for word in found if (own := words.terms_of(word.spelling))]
         terms = [own for _word, own in with_terms]
         sizes = [len(own) for own in terms]
         return cls(
             tuple(word for word, _own in with_terms),
-            np.array([term for own in terms for term in own], np.uint32),
+            tuple(term for own in terms for term in own),
             np.repeat(np.arange(len(sizes)), sizes),
         )
 
@@ -463,7 +487,7 @@ class Asked:
     """All that a question says by itself, found while its vector is being made elsewhere."""
 
     mark: tuple[int, int]
-    terms: NDArray[np.uint32]
+    every_term: NDArray[np.uint32]  # those that have weights, then those of the words sought
     weights: NDArray[np.float32]
     sought: _Sought
     request: rules.Request
@@ -476,12 +500,12 @@ class Asked:
         mark = mark_of(question)
         question = question[: words.MAX_QUESTION_CHARS]
         asked = words.asked(question)
-        terms = words.question_terms(question, asked)
+        terms, sought = words.question_terms(question, asked), _Sought.of(question, asked)
         return cls(
             mark=mark,
-            terms=np.fromiter(terms.keys(), np.uint32, len(terms)),
-            weights=np.fromiter(terms.values(), np.float32, len(terms)),
-            sought=_Sought.of(question, asked),
+            every_term=np.array([*terms, *sought.terms], np.uint32),
+            weights=np.array([*terms.values()], np.float32),
+            sought=sought,
             request=rules.subjects_of(question),
             names=words.names(question, asked),
             about_reply=words.asks_for_reply(question),
@@ -515,6 +539,11 @@ def mark_of(question: str) -> tuple[int, int]:
     return hash(question), len(question)
 
 
+@lru_cache(maxsize=1 << 13)
+def _weight(word: str) -> float:
+    return threshold.weight_of(how_common(word))
+
+
 def _numbered(names: Sequence[str], numbers: dict[str, int]) -> list[int]:
     """The number of each name; new names get the next ones."""
     for name in dict.fromkeys(names):
@@ -522,20 +551,11 @@ def _numbered(names: Sequence[str], numbers: dict[str, int]) -> list[int]:
     return [numbers[name] for name in names]
 
 
-def _places(of: Slots, slots: Slots) -> Slots:
-    """Where each slot of the first lies in the second, which is ascending; -1 for nowhere."""
-    if len(slots) and len(slots) == slots[-1] + 1:
-        return of  # all of them: a slot is its place
-    at = np.searchsorted(slots, of)
-    at[at == len(slots)] = 0
-    return np.where(slots[at] == of, at, -1).astype(np.int32)
-
-
 def _best(scores: NDArray[Any], count: int) -> NDArray[np.intp]:
     """The places of the highest scores, highest first; of equal ones, the earlier first."""
-    if len(scores) > 4 * count:
-        # One more than asked for, so that ties at the edge are resolved by place.
-        edge = np.partition(scores, len(scores) - count)[len(scores) - count]
-        likely = np.flatnonzero(scores >= edge)
-        return likely[np.argsort(-scores[likely], kind="stable")[:count]]
-    return np.argsort(-scores, kind="stable")[:count]
+    if len(scores) <= 4 * count:
+        return np.argsort(-scores, kind="stable")[:count]
+    # All that reach the edge, so that ties there are resolved by place.
+    edge = np.partition(scores, len(scores) - count)[len(scores) - count]
+    likely: NDArray[np.intp] = (scores >= edge).nonzero()[0]
+    return likely[np.argsort(-scores.take(likely), kind="stable")[:count]]

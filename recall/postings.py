@@ -79,12 +79,19 @@ class LookedUp:
     ranges: list[tuple[NDArray[np.int64], NDArray[np.int64]]]  # first and last, by segment
     holders: NDArray[np.int64]
 
+    def parted(self, first: int) -> tuple["LookedUp", "LookedUp"]:
+        """The first so many terms, and the others."""
+        return (
+            LookedUp([(a[:first], b[:first]) for a, b in self.ranges], self.holders[:first]),
+            LookedUp([(a[first:], b[first:]) for a, b in self.ranges], self.holders[first:]),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Lexical:
     """What the words of a question say about the memories."""
 
-    slots: NDArray[np.int32]  # the memories that hold any of its rarer words
+    slots: NDArray[np.int32]  # the memories that hold its rarer words: the best, and some others
     scores: NDArray[np.float64]  # by slot, for all memories
     exact: NDArray[np.float32]  # by slot, the rarity of the rarest word that it holds
 
@@ -166,54 +173,66 @@ class Postings:
 
     def look_up(self, terms: NDArray[np.uint32]) -> LookedUp:
         """Find the postings of these terms."""
-        ranges = self._ranges(terms)
+        ranges = []
+        for segment in self.segments:
+            at = segment.terms.searchsorted(terms)
+            here = segment.terms.take(at, mode="clip") == terms
+            ranges.append((segment.starts.take(at), segment.starts.take(at + here)))
         holders = np.zeros(len(terms), np.int64)
         for starts, ends in ranges:
             holders += ends - starts
         return LookedUp(ranges, np.minimum(holders, self.live))
 
     def search(
-        self, found: LookedUp, weights: NDArray[np.float32], rarities: NDArray[np.float32]
+        self,
+        found: LookedUp,
+        weights: NDArray[np.float32],
+        rarities: NDArray[np.float64],
+        best: int,
     ) -> Lexical:
-        """BM25 of the memories; each term with its weight, which is more for a rarer one."""
-        taken, common, read = [], [], 0
-        order = np.argsort(-weights, kind="stable")
-        best = order[found.holders[order] > 0][:TERMS_READ]
-        for place, holders in zip(best.tolist(), found.holders[best].tolist(), strict=True):
-            if read and read + holders > POSTINGS_READ:
-                common.append(place)
-            else:
-                taken.append(place)
-                read += holders
-        every_slot = [np.zeros(0, np.int32)]
-        every_score = [np.zeros(0, np.float32)]
+        """BM25 of the memories; each term with its weight, which is more for a rarer one.
+
+        Of those that hold a rarer word, the others than the best so many may be left out, and what
+        common words add to these as well.
+        """
+        weights = weights * np.float32(self.k1 + 1.0)
+        taken, common = _shared_out(found.holders, weights)
+        # Ascending, so that of several the rarest is the one that stays.
+        told = rarities.tolist()
+        telling = sorted((place for place in taken if told[place]), key=told.__getitem__)
         exact = np.zeros(self.slots, np.float32)
         norms = self._norms()
-        # Ascending, so that of several the rarest is the one that stays.
-        telling = [place for place in sorted(taken, key=rarities.__getitem__) if rarities[place]]
+        every_slot, every_score = [], []
         for segment, (starts, ends) in zip(self.segments, found.ranges, strict=True):
-            first, sizes = starts[taken], ends[taken] - starts[taken]
-            if not sizes.any():
-                continue
+            first = starts.take(taken)
+            sizes = ends.take(taken) - first
             at = _together(first, sizes)
+            if not len(at):
+                continue
             slots, counts = segment.slots.take(at), segment.counts.take(at).astype(np.float32)
-            counts *= np.repeat(weights[taken], sizes) / (counts + norms.take(slots))
+            counts *= weights.take(taken).repeat(sizes) / (counts + norms.take(slots))
             every_slot.append(slots)
             every_score.append(counts)
             for place in telling:
-                exact[segment.slots[starts[place] : ends[place]]] = rarities[place]
-        slots, counts = np.concatenate(every_slot), np.concatenate(every_score)
-        scores = np.bincount(slots, counts, minlength=self.slots).astype(np.float64, copy=False)
-        scores *= self.k1 + 1.0
-        # Of truth values, numpy finds those that are not zero nine times as quickly.
-        slots = np.flatnonzero(scores > 0.0).astype(np.int32)
-        for place in common[:COMMON_TERMS_READ]:
-            self._score_only(slots, place, found, float(weights[place]), scores)
+                exact[segment.slots[starts[place] : ends[place]]] = told[place]
+        if not every_slot:
+            return Lexical(np.zeros(0, np.int32), np.zeros(self.slots), exact)
+        slots, counts = _joined(every_slot), _joined(every_score)
+        scores = np.bincount(slots, counts, minlength=self.slots)
+        # Of truth values, numpy finds those that are not zero many times as quickly.
+        held = np.zeros(self.slots, np.bool_)
+        held[slots] = True
+        slots = held.nonzero()[0].astype(np.int32)
+        if common:
+            best += self.slots - self.live  # as any of those that are gone may be in between
+            slots = _contenders(slots, scores, best, float(weights.take(common).sum()))
+            for place in common:
+                self._score_only(slots, place, found, weights[place], scores)
         return Lexical(slots, scores, exact)
 
     def covers(
         self,
-        terms: NDArray[np.uint32],
+        found: LookedUp,
         slots: NDArray[np.int32],
         rows: NDArray[np.intp] | None = None,
     ) -> NDArray[np.bool_]:
@@ -222,31 +241,32 @@ class Postings:
         Several terms may share a row. A slot below 0 is none, and holds nothing.
         """
         if rows is None:
-            rows = np.arange(len(terms))
-        memories, place = np.unique(slots, return_inverse=True)
+            rows = np.arange(len(found.holders))
+        memories = np.sort(slots)  # of equal ones, only the first is looked at
         held = np.zeros((rows.max(initial=-1) + 1, len(memories)), np.bool_)
         if not len(memories):
             return held
-        for segment, (starts, ends) in zip(self.segments, self._ranges(terms), strict=True):
+        for segment, (starts, ends) in zip(self.segments, found.ranges, strict=True):
             sizes = ends - starts
-            for often in np.flatnonzero(sizes > READ_WHOLE).tolist():
+            is_common = sizes > READ_WHOLE
+            for often in is_common.nonzero()[0].tolist():
                 of_term = segment.slots[starts[often] : ends[often]]
                 at = of_term.searchsorted(memories)
                 held[rows[often]] |= of_term.take(at, mode="clip") == memories
-            seldom = np.flatnonzero(sizes <= READ_WHOLE)
-            sizes = sizes[seldom]
-            holders = segment.slots.take(_together(starts[seldom], sizes))
+            seldom = (~is_common).nonzero()[0]
+            sizes = sizes.take(seldom)
+            holders = segment.slots.take(_together(starts.take(seldom), sizes))
             at = memories.searchsorted(holders)
-            here = np.flatnonzero(memories.take(at, mode="clip") == holders)
-            held[np.repeat(rows[seldom], sizes)[here], at[here]] = True
-        return held.take(place, axis=1)
+            here = (memories.take(at, mode="clip") == holders).nonzero()[0]
+            held[rows.take(seldom).repeat(sizes).take(here), at.take(here)] = True
+        return held.take(memories.searchsorted(slots), axis=1)
 
     def _score_only(
         self,
         slots: NDArray[np.int32],
         place: int,
         found: LookedUp,
-        weight: float,
+        weight: np.float32,
         scores: NDArray[np.float64],
     ) -> None:
         """Count a common word for the memories that rarer ones have found."""
@@ -256,21 +276,10 @@ class Postings:
             if not len(of_term):
                 continue
             at = of_term.searchsorted(slots)
-            held = np.flatnonzero(of_term.take(at, mode="clip") == slots)
-            counts = segment.counts[starts[place] + at[held]].astype(np.float32)
-            both = slots[held]
-            scores[both] += weight * counts * (self.k1 + 1.0) / (counts + norms[both])
-
-    def _ranges(
-        self, terms: NDArray[np.uint32]
-    ) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-        """Where each segment keeps the postings of each term."""
-        ranges = []
-        for segment in self.segments:
-            at = segment.terms.searchsorted(terms)
-            here = segment.terms.take(at, mode="clip") == terms
-            ranges.append((segment.starts[at], segment.starts[at + here]))
-        return ranges
+            held = (of_term.take(at, mode="clip") == slots).nonzero()[0]
+            counts = segment.counts.take(starts[place] + at.take(held)).astype(np.float32)
+            both = slots.take(held)
+            scores[both] += weight * counts / (counts + norms.take(both))
 
     def _norms(self) -> NDArray[np.float32]:
         """BM25's measure of how long each memory is beside the others."""
@@ -288,7 +297,45 @@ class Postings:
             self.lengths = larger
 
 
+def _shared_out(
+    holders: NDArray[np.int64], weights: NDArray[np.float32]
+) -> tuple[list[int], list[int]]:
+    """The places of the terms to read, and of those that are too common for it, best first."""
+    taken: list[int] = []
+    common: list[int] = []
+    read = 0
+    held = holders.tolist()
+    for place in [p for p in (-weights).argsort(kind="stable").tolist() if held[p]][:TERMS_READ]:
+        if read and read + held[place] > POSTINGS_READ:
+            common.append(place)
+        else:
+            taken.append(place)
+            read += held[place]
+    return taken, common[:COMMON_TERMS_READ]
+
+
+def _contenders(
+    slots: NDArray[np.int32], scores: NDArray[np.float64], best: int, gain: float
+) -> NDArray[np.int32]:
+    """Those that can be among the best even if only they gain all that is still to be had."""
+    if len(slots) <= best:
+        return slots
+    reached = scores.take(slots)
+    edge = np.partition(reached, len(reached) - best)[len(reached) - best] - gain
+    contending: NDArray[np.int32] = slots[reached >= edge]
+    return contending
+
+
+def _joined[T: np.generic](parts: Sequence[NDArray[T]]) -> NDArray[T]:
+    if len(parts) == 1:
+        return parts[0]
+    whole: NDArray[T] = np.concatenate(parts)
+    return whole
+
+
 def _together(firsts: NDArray[np.int64], sizes: NDArray[np.int64]) -> NDArray[np.int64]:
     """Where the elements of several ranges lie: one call of numpy costs more than some thousand."""
     ends = sizes.cumsum()
-    return np.arange(sizes.sum()) + np.repeat(firsts - ends + sizes, sizes)
+    within: NDArray[np.int64] = np.arange(ends[-1] if len(ends) else 0)
+    within += (firsts - ends + sizes).repeat(sizes)
+    return within

@@ -71,20 +71,19 @@ class Candidates:
     """Seconds since the epoch, NaN if unknown."""
 
 
-def rarity(weight: Numbers, holders: Numbers, memories: int) -> NDArray[np.float64]:
-    """How far a term of a question, held by so many of the memories, tells which one is meant.
+def rarity(weight: Numbers, inverse: Numbers) -> NDArray[np.float64]:
+    """How far a term of this `inverse_frequency` tells which memory is meant.
 
     `weight` is that of `question_terms`: above 1 for an identifier. Any other word would cost
     7 recall@10 among 36,000 memories, since questions hold rare words that mean nothing.
     """
-    share: NDArray[np.float64] = np.minimum(inverse_frequency(holders, memories) / _RARE, 1.0) ** 2
-    return np.where(np.greater(weight, 1.0), share, 0.0)
+    share = np.minimum(inverse / _RARE, 1.0)
+    return share * share * np.greater(weight, 1.0)
 
 
 def inverse_frequency(holders: Numbers, memories: int) -> NDArray[np.float64]:
     """BM25's weight of a term that so many of the memories hold."""
-    held = np.asarray(holders, np.float64)
-    weight: NDArray[np.float64] = np.log1p((memories - held + 0.5) / (held + 0.5))
+    weight: NDArray[np.float64] = np.log((memories + 1.0) / (np.asarray(holders) + 0.5))
     return weight
 
 
@@ -99,12 +98,13 @@ def scores(found: Candidates, now: float, about_reply: bool = False) -> NDArray[
 
     # A neighbour that is missing (-1) counts as an average candidate, since the mean of `match` is
     # 0: +6 recall@10 where sessions are short.
-    padded = np.append(match, 0.0)
-    before, after = np.append(found.previous, -1), np.append(found.next, -1)
-    answered = np.append(match * found.asks, 0.0)
-    score: NDArray[np.float64] = match + NEXT_TO_IT * (padded[found.previous] + padded[found.next])
-    score += TWO_AWAY * (padded[before[found.previous]] + padded[after[found.next]])
-    score += ANSWERS_IT * answered[found.previous]
+    padded = _ending(match, 0.0)
+    previous, following = _ending(found.previous, -1), _ending(found.next, -1)
+    beside = padded.take(previous) + padded.take(following)
+    score: NDArray[np.float64] = match + NEXT_TO_IT * beside[:-1]
+    before, after = previous.take(found.previous), following.take(found.next)
+    score += TWO_AWAY * (padded.take(before) + padded.take(after))
+    score += ANSWERS_IT * _ending(match * found.asks, 0.0).take(found.previous)
     score += IN_BEST_SESSION * _best_of_session(match, found.session)
 
     score += SPEAKER_NAMED * found.named + EXACT * found.exact
@@ -114,18 +114,36 @@ def scores(found: Candidates, now: float, about_reply: bool = False) -> NDArray[
     return score
 
 
+def _ending[T: np.generic](given: NDArray[T], last: float) -> NDArray[T]:
+    """The same with one more at the end, where an index of -1 leads."""
+    padded = np.empty(len(given) + 1, given.dtype)
+    padded[:-1] = given
+    padded[-1] = last
+    return padded
+
+
 def _match(lexical: Floats, cosine: Floats | None) -> NDArray[np.float64]:
     """How alike each candidate and the question are, with mean 0."""
     words: NDArray[np.float64] = lexical.astype(np.float64)
+    count = len(words)
     # The three best and not the best alone: one odd hit shall not make all others look alike.
-    best = np.partition(words, -min(3, len(words)))[-3:].mean()
+    most = min(3, count)
+    best = np.partition(words, -most)[-most:].sum() / most
     if best > 0:
         words /= best
-    words -= words.mean()
-    known = None if cosine is None else ~np.isnan(cosine)
-    if cosine is None or known is None or not known.any():
+    words -= words.sum() / count
+    if cosine is None:
         return words * LEXICAL_ALONE
-    meaning = np.where(known, cosine - cosine[known].mean(), 0.0)
+    unknown = np.isnan(cosine)
+    missing = np.count_nonzero(unknown)
+    if missing == count:
+        return words * LEXICAL_ALONE
+    meaning = cosine.astype(np.float64)
+    if missing:
+        meaning[unknown] = 0.0
+    meaning -= meaning.sum() / (count - missing)
+    if missing:
+        meaning[unknown] = 0.0
     match: NDArray[np.float64] = LEXICAL * words + COSINE * meaning
     return match
 
@@ -134,7 +152,7 @@ def _best_of_session(match: NDArray[np.float64], session: Ints) -> NDArray[np.fl
     """The best match in each candidate's session."""
     best = np.full(session.max() + 1, -np.inf)
     np.maximum.at(best, session, match)
-    return best[session]
+    return best.take(session)
 
 
 def _recency(created: Floats, now: float) -> NDArray[np.float64]:

@@ -35,6 +35,11 @@ _RULE: Final = "text, key, subjects, strength, forbids, force"
 _RANK: Final = {kind: rank for rank, kind in enumerate(Kind)}
 
 
+# Quicker than to call the class.
+_KINDS: Final = {kind.value: kind for kind in Kind}
+_ROLES: Final = {role.value: role for role in Role}
+
+
 def memory_from(
     row: tuple[Any, ...],
     scope: Scope,
@@ -45,8 +50,9 @@ def memory_from(
     return Memory(
         id=row[1],
         text=row[2],
-        kind=_member(Kind, row[3], Kind.PASSAGE),
-        role=_member(Role, row[4], Role.USER),
+        # A bad byte in a name costs the name, not the memory.
+        kind=_KINDS.get(row[3], Kind.PASSAGE),
+        role=_ROLES.get(row[4], Role.USER),
         scope=scope,
         speaker=row[5],
         session=row[6],
@@ -77,7 +83,7 @@ def evidence_of(db: sqlite3.Connection, row: int) -> tuple[Evidence, ...]:
         "SELECT role, passage, exchange FROM evidence WHERE memory = ? ORDER BY rowid", (row,)
     )
     return tuple(
-        Evidence(_member(Role, role, Role.USER), passage, name) for role, passage, name in found
+        Evidence(_ROLES.get(role, Role.USER), passage, name) for role, passage, name in found
     )
 
 

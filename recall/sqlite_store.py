@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, replace
+from itertools import compress, islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -39,7 +40,9 @@ from recall.sqlite_file import connect, snapshot, translated
 from recall.store_file import TO_BE_WIPED, StoreFile
 from recall.turn_notes import TurnNotes
 
-MEMORIES_KEPT: Final = 1_000  # of those found lately, in memory
+# Of those found lately, in memory: enough for what an agent asks again and again. What grows for
+# long has the interpreter look through it for garbage, which is felt.
+MEMORIES_KEPT: Final = 256
 SECONDS_FOR_A_SEARCH: Final = 0.003
 ROWS_AT_ONCE: Final = 2_000
 # Exchanges; of some nobody knows when they were.
@@ -293,13 +296,12 @@ class SqliteStore:
         if found is None:
             asked = asked_lately(question)  # while the vector is being made
             found = index.search(asked, _in_time(vector, end), limit)
-        ranked = [hit for hit in found.ranked if hit[2]] if relevant_only else found.ranked
-        return Findings(hits=self._hits(ranked), how=found.how)
+        ranked = zip(found.rows, found.scores, found.relevant, strict=True)
+        wanted = compress(ranked, found.relevant) if relevant_only else ranked
+        return Findings(hits=self._hits([*wanted]), how=found.how)
 
     def _hits(self, ranked: Sequence[tuple[int, float, bool]]) -> tuple[Hit, ...]:
         with self._file.read() as db:
-            if len(self._memories) > MEMORIES_KEPT:
-                self._memories = {}
             known = self._memories
             if missing := [row for row, _score, _relevant in ranked if row not in known]:
                 marks = ",".join("?" * len(missing))
@@ -308,11 +310,14 @@ class SqliteStore:
                     missing,
                 )
                 known.update((row[0], rows.memory_from(row, self.scope)) for row in found)
-        return tuple(
-            Hit(known[row], score, relevant)
-            for row, score, relevant in ranked
-            if row in known  # another process may just have deleted it
-        )
+            hits = tuple(
+                Hit(known[row], score, relevant)
+                for row, score, relevant in ranked
+                if row in known  # another process may just have deleted it
+            )
+            for row in [*islice(known, max(0, len(known) - MEMORIES_KEPT))]:
+                del known[row]
+        return hits
 
     def get(self, memory_id: str) -> Memory | None:
         """The memory with this id, or the only one whose id begins so."""

@@ -111,21 +111,18 @@ class Evidence:
 
 
 def sought(
-    asked: Iterable[str], names: frozenset[str], number_of: Callable[[str], int | None]
+    asked: Iterable[str], names: frozenset[str], weight: Callable[[str], float]
 ) -> tuple[Word, ...]:
     """The words that say what a question is about, each once, the weightiest first.
 
-    `asked` are its words without function words, `number_of` a word's number in the model's
-    vocabulary, if it is there in one piece.
+    `asked` are its words without function words, `weight` is `weight_of` each.
     """
     spellings = dict.fromkeys(map(str.casefold, asked))
     telling = [spelling for spelling in spellings if spelling not in _SMALL_TALK]
     subject = [spelling for spelling in telling if spelling not in _VAGUE]
-    weighed = [(weight_of(number_of(spelling)), spelling) for spelling in subject or telling]
-    weighed.sort(key=itemgetter(0), reverse=True)
-    return tuple(
-        Word(spelling, weight, spelling in names) for weight, spelling in weighed[:MOST_SOUGHT]
-    )
+    found = [(weight(spelling), spelling) for spelling in subject or telling]
+    found.sort(key=itemgetter(0), reverse=True)
+    return tuple(Word(spelling, own, spelling in names) for own, spelling in found[:MOST_SOUGHT])
 
 
 def names_in(question: str) -> frozenset[str]:
@@ -181,7 +178,9 @@ def strengths(found: Evidence) -> NDArray[np.float64]:
 def _coverage(found: Evidence) -> NDArray[np.float64]:
     """The share of what is asked for that each memory holds, half of it in what is said beside."""
     weights = np.array([word.weight for word in found.words])
-    names = np.array([word.is_name for word in found.words], np.bool_)
-    counts = np.where(names & ~found.in_scope, UNKNOWN_NAME, 1.0)
-    share: NDArray[np.float64] = weights @ ((found.held + found.nearby.astype(np.float64)) / 2)
-    return share / (weights @ counts + AT_LEAST_ASKED)
+    asked = sum(
+        word.weight * (UNKNOWN_NAME if word.is_name and not is_held else 1.0)
+        for word, is_held in zip(found.words, found.in_scope.tolist(), strict=True)
+    )
+    share: NDArray[np.float64] = weights @ (found.held.astype(np.float64) + found.nearby)
+    return share / (2 * (asked + AT_LEAST_ASKED))

@@ -96,15 +96,18 @@ class Vectors:
             (block.scales[:rows], self._distances(block, wanted, rows))
             for block, rows in zip(self.blocks, sizes, strict=False)
         ]
+        is_known = self.known == slots  # of every one
         limit = _FARTHEST
         if self.known > count:
-            limit = _quantile(measured, count / self.known)
-        found = [np.zeros(0, np.int32)]
+            limit = _quantile(measured, count / self.known, is_known)
+        found = []
         for number, (scales, distance) in enumerate(measured):
-            near = np.flatnonzero(distance <= limit)
-            near = near[~np.isnan(scales[near])]
-            found.append((near + number * ROWS).astype(np.int32))
-        return np.concatenate(found)
+            near = (distance <= limit).nonzero()[0].astype(np.int32)
+            if not is_known:
+                near = near[~np.isnan(scales.take(near))]
+            near += number * ROWS
+            found.append(near)
+        return found[0] if len(found) == 1 else np.concatenate([np.zeros(0, np.int32), *found])
 
     def _distances(
         self, block: _Block, wanted: NDArray[np.uint64], rows: int
@@ -123,28 +126,32 @@ class Vectors:
         if len(self.blocks) == 1 and (not len(slots) or slots.max() < ROWS):
             return self._cosines(self.blocks[0], question, slots)
         result = np.full(len(slots), np.nan, np.float32)
-        numbers, rows = np.divmod(slots, ROWS)
         for number, block in enumerate(self.blocks):
-            here = np.flatnonzero(numbers == number)
+            here = (slots // ROWS == number).nonzero()[0]
             if len(here):
-                result[here] = self._cosines(block, question, rows[here])
+                result[here] = self._cosines(block, question, slots.take(here) - number * ROWS)
         return result
 
     def _cosines(
         self, block: _Block, question: NDArray[np.float32], rows: Slots
     ) -> NDArray[np.float32]:
-        near: NDArray[np.float32] = block.values[rows].astype(np.float32) @ question
-        near *= block.scales[rows]
+        near: NDArray[np.float32] = block.values.take(rows, axis=0).astype(np.float32) @ question
+        near *= block.scales.take(rows)
         return near
 
 
-def _quantile(measured: list[tuple[NDArray[np.float32], NDArray[np.uint16]]], share: float) -> int:
+def _quantile(
+    measured: list[tuple[NDArray[np.float32], NDArray[np.uint16]]], share: float, is_known: bool
+) -> int:
     """A distance that about this share of the vectors is within, judged by a sample."""
     total = sum(len(distance) for _scales, distance in measured)
     step = max(1, total // _SAMPLE)
-    known = ~np.isnan(np.concatenate([scales[::step] for scales, _distance in measured]))
-    sample = np.concatenate([distance[::step] for _scales, distance in measured])[known]
+    sample = np.concatenate([distance[::step] for _scales, distance in measured])
+    if not is_known:
+        scales = np.concatenate([scales[::step] for scales, _distance in measured])
+        sample = sample[~np.isnan(scales)]
     if not len(sample):
         return _FARTHEST
     place = min(len(sample) - 1, int(len(sample) * share))
-    return int(np.partition(sample, place)[place])
+    sample.partition(place)
+    return int(sample[place])

@@ -162,11 +162,11 @@ def question_terms(text: str, found: Sequence[str] | None = None) -> dict[int, f
     text = text[:MAX_QUESTION_CHARS]
     weighted = [_weighted(word) for word in (asked(text) if found is None else found)]
     weights: dict[int, float] = {}
-    for _head, terms in weighted:
-        for term, weight in terms:
+    for _head, terms, own in weighted:
+        for term, weight in zip(terms, own, strict=True):
             if weight > weights.get(term, 0.0):
                 weights[term] = weight
-    for pair in _pairs([head for head, _terms in weighted if head]):
+    for pair in _pairs([head for head, _terms, _own in weighted if head]):
         weights.setdefault(pair, PAIR_WEIGHT)
     for year, month, day in _ISO_DATE.findall(text):
         if 1 <= int(month) <= 12:
@@ -189,13 +189,15 @@ def asked(text: str) -> list[str]:
 
 def terms_of(word: str) -> tuple[int, ...]:
     """The terms under which a word is found, as a whole or by its parts."""
-    return tuple(term for term, _weight in _weighted(word)[1])
+    return _weighted(word)[1]
 
 
 def names(text: str, found: Sequence[str] | None = None) -> frozenset[str]:
     """The words of a question in which `is_named` looks for a speaker; `found` as above."""
-    spelled = set(_NAME.findall(" ".join(asked(text) if found is None else found)))
-    return frozenset(map(_fold, spelled))
+    spelled = " ".join(asked(text) if found is None else found)
+    if spelled.isascii():
+        return frozenset(_NAME.findall(spelled.lower()))
+    return frozenset(map(_fold, set(_NAME.findall(spelled))))
 
 
 def is_named(speaker: str, words: frozenset[str]) -> bool:
@@ -247,17 +249,17 @@ def _indexed(word: str) -> tuple[int, tuple[int, ...]]:
 
 
 @lru_cache(maxsize=1 << 13)
-def _weighted(word: str) -> tuple[int, tuple[tuple[int, float], ...]]:
-    """The same for a word of a question, every term with its weight."""
+def _weighted(word: str) -> tuple[int, tuple[int, ...], tuple[float, ...]]:
+    """The same for a word of a question, and the weight of each of its terms."""
     if word.isascii() and word.isalpha() and word.islower():
         # Nearly every word; what follows gives the same, in three times the time.
         if word in _NEVER_SOUGHT:
-            return 0, ()
+            return 0, (), ()
         stem = _stem(word)
         term = _term(stem)
         if len(word) <= _SHORT_WORD:
-            return term, ((term, 1.0),)
-        return term, ((term, 1.0), (_term(_as_identifier(stem)), IDENTIFIER_WEIGHT))
+            return term, (term,), _ORDINARY
+        return term, (term, _term(_as_identifier(stem))), _OR_IDENTIFIER
     asked = _spellings(word)
     weights = dict.fromkeys(map(_term, asked.parts), PART_WEIGHT if asked.identifiers else 1.0)
     weights |= dict.fromkeys(map(_term, asked.wholes), 1.0)
@@ -265,7 +267,12 @@ def _weighted(word: str) -> tuple[int, tuple[tuple[int, float], ...]]:
     if not exact and len(word) > _SHORT_WORD and word.isascii() and word.isalpha():
         exact = asked.wholes  # people ask for getUserById as getuserbyid too
     weights |= dict.fromkeys(map(_term, map(_as_identifier, exact)), IDENTIFIER_WEIGHT)
-    return _head(asked), tuple(weights.items())
+    return _head(asked), tuple(weights), tuple(weights.values())
+
+
+# The same for all words, as thousands are kept.
+_ORDINARY: Final = (1.0,)
+_OR_IDENTIFIER: Final = (1.0, IDENTIFIER_WEIGHT)
 
 
 def _as_identifier(whole: str) -> str:
@@ -367,4 +374,7 @@ def _stem(word: str) -> str:
 
 
 def _term(spelling: str) -> int:
-    return zlib.crc32(spelling.encode(errors="surrogatepass"))
+    try:
+        return zlib.crc32(spelling.encode())
+    except UnicodeEncodeError:  # to say how takes longer
+        return zlib.crc32(spelling.encode(errors="surrogatepass"))

@@ -359,11 +359,12 @@ class _Everything:
         found = self.postings.look_up(np.array(list(asked), np.uint32))
         holders, weights = found.holders.tolist(), list(asked.values())
         idf = [ranking.inverse_frequency(n, live) for n in holders]
-        rare = [ranking.rarity(w, n, live) for w, n in zip(weights, holders, strict=True)]
+        rare = [ranking.rarity(w, i) for w, i in zip(weights, idf, strict=True)]
         lexical = self.postings.search(
             found,
             np.array(idf, np.float32) * np.array(weights, np.float32),
-            np.array(rare, np.float32),
+            np.array(rare),
+            live,
         )
         vector = self.vectors.centred(Hashing().embed_question(question), ranking.CENTRE)
         candidates = ranking.Candidates(
@@ -673,4 +674,4 @@ def test_many_small_additions_become_few_pieces_and_the_same_answers() -> None:
     for question in ("kiln 17", "glows 3 kiln", "which kiln glows?"):
         asked = Asked.of(question)
         one, other = index.search(asked, None, 20), others.search(asked, None, 20)
-        assert [hit[0] for hit in one.ranked] == [hit[0] for hit in other.ranked]
+        assert one.rows == other.rows

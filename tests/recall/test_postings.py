@@ -42,14 +42,24 @@ def as_terms(question: Mapping[int, float]) -> NDArray[np.uint32]:
 
 
 def search(
-    postings: Postings, question: Mapping[int, float], rarities: Mapping[int, float] | None = None
+    postings: Postings,
+    question: Mapping[int, float],
+    rarities: Mapping[int, float] | None = None,
+    best: int = 1_000_000,
 ) -> Lexical:
     rare = [(rarities or {}).get(term, 0.0) for term in question]
     return postings.search(
         postings.look_up(as_terms(question)),
         np.array(list(question.values()), np.float32),
-        np.array(rare, np.float32),
+        np.array(rare),
+        best,
     )
+
+
+def held(
+    postings: Postings, terms: NDArray[np.uint32], slots: NDArray[np.int32]
+) -> NDArray[np.bool_]:
+    return postings.covers(postings.look_up(terms), slots)
 
 
 def bm25(
@@ -97,7 +107,7 @@ def test_it_does_not_matter_in_how_many_parts_the_memories_came(
     terms = as_terms(question)
     assert np.array_equal(apart.look_up(terms).holders, together.look_up(terms).holders)
     slots = np.arange(sum(map(len, parts)), dtype=np.int32)
-    assert np.array_equal(apart.covers(terms, slots), together.covers(terms, slots))
+    assert np.array_equal(held(apart, terms, slots), held(together, terms, slots))
 
 
 @quick
@@ -145,9 +155,9 @@ def test_covers_tells_which_memories_hold_which_terms(
     postings = postings_of(corpus[:cut], corpus[cut:])
     order = data.draw(st.permutations(range(len(corpus))))
 
-    held = postings.covers(np.array(terms, np.uint32), np.array(order, np.int32))
+    found = held(postings, np.array(terms, np.uint32), np.array(order, np.int32))
 
-    assert held.tolist() == [[term in corpus[slot] for slot in order] for term in terms]
+    assert found.tolist() == [[term in corpus[slot] for slot in order] for term in terms]
 
 
 @quick
@@ -187,8 +197,8 @@ def test_a_count_above_255_is_kept_as_255() -> None:
 
     assert found.scores.tolist() == near(bm25(corpus, {7: 2.0}))
     assert found.scores[0] == found.scores[1] == found.scores[2]
-    assert postings_of(corpus).covers(
-        np.array([7, 8, 2], np.uint32), np.arange(4, dtype=np.int32)
+    assert held(
+        postings_of(corpus), np.array([7, 8, 2], np.uint32), np.arange(4, dtype=np.int32)
     ).tolist() == [[True] * 4, [False] * 4, [False, False, False, True]]
 
 
@@ -202,7 +212,7 @@ def test_a_memory_without_words_is_found_by_none(corpus: Corpus) -> None:
     assert found.slots.tolist() == [slot for slot, text in enumerate(corpus) if text]
     assert postings.live == len(corpus)
     slots = np.arange(len(corpus), dtype=np.int32)
-    assert postings.covers(np.array([7], np.uint32), slots).tolist() == [list(map(bool, corpus))]
+    assert held(postings, np.array([7], np.uint32), slots).tolist() == [list(map(bool, corpus))]
 
 
 def test_memories_without_words_beside_others_can_be_merged() -> None:
@@ -222,9 +232,10 @@ def test_an_empty_question_finds_nothing(corpus: Corpus) -> None:
     assert not len(found.slots)
     assert not found.scores.any()
     assert postings.look_up(np.zeros(0, np.uint32)).holders.tolist() == []
-    assert postings.covers(
-        np.zeros(0, np.uint32), np.arange(len(corpus), dtype=np.int32)
-    ).shape == (0, len(corpus))
+    assert held(postings, np.zeros(0, np.uint32), np.arange(len(corpus), dtype=np.int32)).shape == (
+        0,
+        len(corpus),
+    )
 
 
 def test_adding_nothing_changes_nothing() -> None:
@@ -267,6 +278,22 @@ def test_a_word_beyond_the_allowance_reorders_and_finds_nothing_by_itself() -> N
     only_common = [slot for slot, text in enumerate(corpus) if set(text) == {2}]
     assert only_common
     assert not found.scores[only_common].any()
+
+
+@pytest.mark.parametrize("gone", [range(0), range(3_000, 3_500)])
+def test_the_best_are_found_though_common_words_are_counted_for_few(gone: range) -> None:
+    postings = postings_of(crowd())
+    for slot in gone:
+        postings.remove(slot)
+    question = {1: 1.0, 2: 0.1, 7: 5.0}
+
+    every, few = search(postings, question), search(postings, question, best=150)
+
+    left = [slot for slot in every.slots.tolist() if slot not in gone]
+    best = sorted(left, key=lambda slot: -every.scores[slot])[:150]
+    assert len(few.slots) < len(every.slots)
+    assert set(best) <= set(few.slots.tolist())
+    assert few.scores[best].tolist() == every.scores[best].tolist()
 
 
 def test_a_word_that_all_memories_hold_still_finds_them_if_it_is_all_there_is() -> None:

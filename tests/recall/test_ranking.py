@@ -192,11 +192,11 @@ def test_a_rare_term_weighs_more_than_a_frequent_one():
 
 
 def test_an_identifier_is_telling_unless_it_is_everywhere():
-    assert rarity(3.0, 1, 10_000) == 1.0
-    assert rarity(3.0, 2, 300) > 0.6
-    assert rarity(3.0, 9_000, 10_000) < 0.1
+    assert rarity(3.0, inverse_frequency(1, 10_000)) == 1.0
+    assert rarity(3.0, inverse_frequency(2, 300)) > 0.6
+    assert rarity(3.0, inverse_frequency(9_000, 10_000)) < 0.1
 
 
 @pytest.mark.parametrize("weight", [0.4, 0.5, 1.0])
 def test_no_other_term_is_telling(weight):
-    assert rarity(weight, 1, 1_000_000) == 0.0
+    assert rarity(weight, inverse_frequency(1, 1_000_000)) == 0.0

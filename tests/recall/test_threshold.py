@@ -21,6 +21,10 @@ RARE = weight_of(None)
 NUMBERS = {"the": 1996, "day": 2154, "dog": 3899, "parsnip": None}
 
 
+def weight(word: str) -> float:
+    return weight_of(NUMBERS.get(word))
+
+
 def words(*spellings: str, names: Sequence[str] = ()) -> tuple[Word, ...]:
     return tuple(Word(spelling, RARE, spelling in names) for spelling in spellings)
 
@@ -132,9 +136,7 @@ def test_a_memory_without_a_vector_is_judged_by_its_words_beside_others() -> Non
 
 
 def test_a_question_of_small_talk_gets_nothing() -> None:
-    assert relevant(evidence(0.9, asked=sought(["Hello"], frozenset(), NUMBERS.get))).tolist() == [
-        False
-    ]
+    assert relevant(evidence(0.9, asked=sought(["Hello"], frozenset(), weight))).tolist() == [False]
 
 
 def test_no_candidates_are_no_trouble() -> None:
@@ -156,7 +158,7 @@ def test_no_candidates_are_no_trouble() -> None:
 def test_vague_words_count_only_where_there_are_no_others(
     asked: list[str], left: list[str]
 ) -> None:
-    assert [word.spelling for word in sought(asked, frozenset(), NUMBERS.get)] == left
+    assert [word.spelling for word in sought(asked, frozenset(), weight)] == left
 
 
 def test_the_rarer_a_word_the_more_it_weighs() -> None:
@@ -185,6 +187,6 @@ def test_a_capital_inside_a_sentence_makes_a_name(question: str, names: set[str]
 def test_names_are_marked_among_the_words() -> None:
     question = "Where did Ludmila sow parsnip?"
 
-    found = sought(["Ludmila", "sow", "parsnip"], names_in(question), NUMBERS.get)
+    found = sought(["Ludmila", "sow", "parsnip"], names_in(question), weight)
 
     assert [word.spelling for word in found if word.is_name] == ["ludmila"]
