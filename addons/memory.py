@@ -9,6 +9,7 @@ _ROOT = str(Path(__file__).resolve().parent.parent)
 sys.path[:] = [_ROOT, *(path for path in sys.path if path != _ROOT)]
 
 from addons.as_one import AsOne
+from addons.ask_who_answers import AskWhoAnswers
 from addons.keep_cookies import KeepCookies
 from addons.learn import Learn
 from addons.let_out import LetOut
@@ -65,6 +66,7 @@ _in_order = [
     Learn(_memory, _readings, _calls),  # from what the client was told
     LogCalls(),
     PruneFlows(),
+    AskWhoAnswers(),
 ]
 
 addons = [AsOne(_in_order)]

@@ -1,6 +1,7 @@
 """Send each request where the decision says, labelled for whoever receives it."""
 
 import logging
+from weakref import WeakKeyDictionary
 
 from mitmproxy import http
 
@@ -36,6 +37,7 @@ class Reroute:
         self.backend = backend
         self.readings = readings
         self.pages = pages
+        self._decided: WeakKeyDictionary[http.HTTPFlow, tuple[object, Route]] = WeakKeyDictionary()
 
     async def requestheaders(self, flow: http.HTTPFlow) -> None:
         try:
@@ -53,7 +55,7 @@ class Reroute:
         if is_second_leg(flow):
             return  # it has been decided when it came from the tool
         facts = facts_of(flow)
-        route = self._decide(facts)
+        route = self._decide(flow, facts)
         if flow.response or flow.error:  # refused already; the record says in which dialect
             record(flow, facts, route)
             return
@@ -73,11 +75,11 @@ class Reroute:
         if flow.response or flow.error or recorded(flow):
             return
         facts = facts_of(flow)
-        route = self._decide(facts)
+        route = self._decide(flow, facts)
         if route.call and self._body_has_a_say(facts, route):
             longest = self.settings.now.memory.longest_body_in_bytes
             facts = facts_of(flow, self.readings.of(flow, route.call, longest).conversation)
-            route = self._decide(facts)
+            route = self._decide(flow, facts)
         await self._apply(flow, facts, route)
 
     def _is_too_long(self, facts: RequestFacts) -> bool:
@@ -85,8 +87,13 @@ class Reroute:
         longest = self.settings.now.memory.longest_body_in_bytes
         return length.isascii() and length.isdigit() and len(length) < 20 and int(length) > longest
 
-    def _decide(self, facts: RequestFacts) -> Route:
-        return decide(facts, self.settings.now, self.listeners.projects, self.backend.now)
+    def _decide(self, flow: http.HTTPFlow, facts: RequestFacts) -> Route:
+        """With the body it is mostly what it was with the headers, so not decided once more."""
+        known_by = facts, self.settings.now, self.listeners.projects, self.backend.now
+        decided = self._decided.get(flow)
+        if decided is None or decided[0] != known_by:
+            decided = self._decided[flow] = known_by, decide(*known_by)
+        return decided[1]
 
     def _body_has_a_say(self, facts: RequestFacts, route: Route) -> bool:
         """It may declare the project, and it names the model: where models are mapped, and where
@@ -104,7 +111,8 @@ class Reroute:
             before = self.backend.now
             await self.backend.settle(route)
             if self.backend.now != before:
-                route = self._decide(facts)
+                route = self._decide(flow, facts)
+        self._decided.pop(flow, None)
         record(flow, facts, route)
         if route.page:
             flow.response = self.pages.answer(route, facts)
