@@ -7,7 +7,7 @@ one is kept from the others stays as it is in `AddonManager.trigger_event`.
 """
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from mitmproxy import ctx
@@ -69,9 +69,9 @@ class Shortcut:
 
     def _who_answers(self, event: Hook) -> tuple[Handlers, ...]:
         """The handlers of each addon of the chain together, as one's failure ends only its own."""
-        if [*self._each()] != self._addons:
+        if self._all() != self._addons:
             self._with_more = [a for a in traverse(self.manager.chain) if hasattr(a, "addons")]
-            self._addons = [*self._each()]
+            self._addons = self._all()
             self._answering.clear()
         known = self._answering.get(event.name)
         if known is None:
@@ -79,11 +79,9 @@ class Shortcut:
             known = self._answering[event.name] = tuple(filter(None, asked))
         return known
 
-    def _each(self) -> Iterator[Any]:
+    def _all(self) -> list[Any]:
         """All addons; mitmproxy loads a script anew when its file has changed."""
-        yield from self.manager.chain
-        for holder in self._with_more:
-            yield from holder.addons
+        return [*self.manager.chain, *[a for holder in self._with_more for a in holder.addons]]
 
     def _of(self, addon: Any, event: Hook) -> Handlers:
         return tuple(function for _owner, function in self.manager._iter_hooks(addon, event))

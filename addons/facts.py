@@ -13,6 +13,7 @@ from routing.egress import Expected
 from routing.facts import RequestFacts
 from routing.identity import Membership
 
+_CODEX_METADATA = CODEX_METADATA.encode()
 RECORD = "memory_proxy"
 MEMORY = "memory_proxy_memory"
 USAGE = "memory_proxy_usage"
@@ -24,7 +25,7 @@ EGRESS = "egress"
 
 def facts_of(flow: http.HTTPFlow, conversation: Conversation | None = None) -> RequestFacts:
     request = flow.request
-    declared = declared_in_metadata(request.headers.get(CODEX_METADATA, "")).directories
+    declared = declared_in_metadata(header_of(request, _CODEX_METADATA) or "").directories
     in_body = conversation.workspace.directories if conversation else ()
     return RequestFacts(
         listener=listener_of(flow),
@@ -45,11 +46,32 @@ def listener_of(flow: http.HTTPFlow) -> int:
 
 
 def pairs_of(headers: http.Headers) -> tuple[tuple[str, str], ...]:
-    return tuple((_text(name), _text(value)) for name, value in headers.fields)
+    return tuple(
+        [
+            (name.decode("utf-8", "surrogateescape"), value.decode("utf-8", "surrogateescape"))
+            for name, value in headers.fields
+        ]
+    )
 
 
 def headers_from(pairs: tuple[tuple[str, str], ...]) -> http.Headers:
-    return http.Headers([(_raw(name), _raw(value)) for name, value in pairs])
+    headers = http.Headers()
+    headers.fields = tuple(
+        [
+            (name.encode("utf-8", "surrogateescape"), value.encode("utf-8", "surrogateescape"))
+            for name, value in pairs
+        ]
+    )
+    return headers
+
+
+def header_of(message: http.Message, name: bytes) -> str | None:
+    """What `message.headers.get` gives; that lower-cases all of them, and LiteLLM sends thirty."""
+    size = len(name)
+    found = [
+        value for key, value in message.headers.fields if len(key) == size and key.lower() == name
+    ]
+    return b", ".join(found).decode("utf-8", "surrogateescape") if found else None
 
 
 def record(flow: http.HTTPFlow, facts: RequestFacts, route: Route) -> None:
@@ -145,7 +167,9 @@ def recorded(flow: http.HTTPFlow) -> dict[str, Any]:
 
 def _note(flow: http.HTTPFlow, values: dict[str, str | None]) -> None:
     note = {
-        key: value and value.encode("utf-8", "backslashreplace").decode()
+        key: value
+        if value is None or value.isascii()
+        else value.encode("utf-8", "backslashreplace").decode()
         for key, value in values.items()
     }
     flow.metadata[RECORD] = note
@@ -171,11 +195,3 @@ def comment(flow: http.HTTPFlow) -> str:
         counts = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in usage.items())
         told += f"; tokens: {counts}"
     return told
-
-
-def _text(raw: bytes) -> str:
-    return raw.decode("utf-8", "surrogateescape")
-
-
-def _raw(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")

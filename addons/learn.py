@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 
 from mitmproxy import http
 
-from addons.facts import record_usage, recorded, recorded_memory
+from addons.facts import header_of, record_usage, recorded, recorded_memory
 from addons.log_calls import log_answer
 from addons.ongoing import Calls, Ongoing
 from addons.open_memory import OpenMemory
@@ -90,7 +90,7 @@ class Learn:
 
 
 def follower_of(call: Ongoing, response: http.Response) -> Follower:
-    encoding = response.headers.get("content-encoding", "")
+    encoding = header_of(response, b"content-encoding") or ""
     return Follower(call.dialect, response.status_code, encoding)
 
 

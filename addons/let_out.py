@@ -9,7 +9,15 @@ from typing import Any
 
 from mitmproxy import connection, http
 
-from addons.facts import facts_of, headers_from, is_second_leg, pairs_of, record_leg, recorded
+from addons.facts import (
+    facts_of,
+    header_of,
+    headers_from,
+    is_second_leg,
+    pairs_of,
+    record_leg,
+    recorded,
+)
 from addons.open_listeners import OpenListeners
 from addons.own_pages import MISTAKE, tell
 from addons.read_settings import ReadSettings
@@ -34,6 +42,7 @@ from routing.ports import free_port, is_free
 
 logger = logging.getLogger("memory_proxy")
 
+_CALL = CALL.encode()
 PROXY_AUTHORIZATION = "proxy-authorization"
 LET_THROUGH = "/let-through"
 REFUSALS_KEPT = 1_000
@@ -180,7 +189,7 @@ class LetOut:
         return child_of(given, self._token)
 
     def _call_of(self, flow: http.HTTPFlow) -> Expected | None:
-        return self._expected.find(flow.request.headers.get(CALL, ""))
+        return self._expected.find(header_of(flow.request, _CALL) or "")
 
     def _free_port(self) -> int:
         """Outside of what the registry may give to a project."""

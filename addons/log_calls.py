@@ -42,8 +42,9 @@ class LogCalls:
     def response(self, flow: http.HTTPFlow) -> None:
         if flow.response and flow.websocket is None:
             outcome = str(flow.response.status_code)
-            # When the client has its answer: a line takes as long as a tenth of the way through us.
-            asyncio.get_running_loop().call_soon(self._log, flow, outcome)
+            # When the client has its answer: a line takes a tenth of the time that we take. Not
+            # `call_soon`, which would still come before mitmproxy sends it.
+            asyncio.get_running_loop().call_later(0, self._log, flow, outcome)
 
     def websocket_end(self, flow: http.HTTPFlow) -> None:
         """Only now, because its frames may have told the project."""

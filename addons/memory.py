@@ -11,6 +11,7 @@ sys.path[:] = [_ROOT, *(path for path in sys.path if path != _ROOT)]
 from addons.as_one import AsOne
 from addons.ask_who_answers import AskWhoAnswers
 from addons.keep_cookies import KeepCookies
+from addons.keep_start import KeepStart
 from addons.learn import Learn
 from addons.let_out import LetOut
 from addons.log_calls import LogCalls
@@ -67,6 +68,7 @@ _in_order = [
     LogCalls(),
     PruneFlows(),
     AskWhoAnswers(),
+    KeepStart(),
 ]
 
 addons = [AsOne(_in_order)]

@@ -6,6 +6,7 @@ from typing import Any
 
 from mitmproxy import ctx, http
 
+from addons.facts import header_of
 from addons.retell import change_of_stream, is_to_be_retold
 
 logger = logging.getLogger("memory_proxy")
@@ -95,8 +96,8 @@ def has_no_length(request: http.Request, response: http.Response) -> bool:
     return (
         request.method != "HEAD"
         and response.status_code not in (204, 304)
-        and "content-length" not in response.headers
-        and "transfer-encoding" not in response.headers
+        and header_of(response, b"content-length") is None
+        and header_of(response, b"transfer-encoding") is None
     )
 
 
@@ -105,7 +106,8 @@ def was_cut_off(flow: http.HTTPFlow) -> bool:
 
     mitmproxy takes a reset for an end; its reader knows better.
     """
-    if flow.response is None or flow.response.is_http2 or "content-length" in flow.response.headers:
+    response = flow.response
+    if response is None or response.is_http2 or header_of(response, b"content-length") is not None:
         return False
     server: Any = ctx.master.addons.get("proxyserver")
     handler = getattr(server, "connections", {}).get(flow.client_conn.id)

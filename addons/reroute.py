@@ -1,11 +1,12 @@
 """Send each request where the decision says, labelled for whoever receives it."""
 
 import logging
+from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 from mitmproxy import http
 
-from addons.facts import facts_of, headers_from, is_second_leg, pairs_of, record, recorded
+from addons.facts import facts_of, header_of, headers_from, is_second_leg, record, recorded
 from addons.open_listeners import OpenListeners
 from addons.own_pages import MISTAKE, OwnPages, tell
 from addons.read_settings import ReadSettings
@@ -19,6 +20,17 @@ from routing.headers import PROJECT, is_ours
 from routing.outgoing import to_litellm, to_provider
 
 logger = logging.getLogger("memory_proxy")
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What is known of a request from its headers, as its body mostly changes nothing of it."""
+
+    wire: tuple[object, ...]
+    facts: RequestFacts
+    known: tuple[object, ...] = ()
+    """What the route was decided from."""
+    route: Route | None = None
 
 
 class Reroute:
@@ -37,7 +49,7 @@ class Reroute:
         self.backend = backend
         self.readings = readings
         self.pages = pages
-        self._decided: WeakKeyDictionary[http.HTTPFlow, tuple[object, Route]] = WeakKeyDictionary()
+        self._seen: WeakKeyDictionary[http.HTTPFlow, _Seen] = WeakKeyDictionary()
 
     async def requestheaders(self, flow: http.HTTPFlow) -> None:
         try:
@@ -54,7 +66,7 @@ class Reroute:
     async def _with_headers(self, flow: http.HTTPFlow) -> None:
         if is_second_leg(flow):
             return  # it has been decided when it came from the tool
-        facts = facts_of(flow)
+        facts = self._facts(flow)
         route = self._decide(flow, facts)
         if flow.response or flow.error:  # refused already; the record says in which dialect
             record(flow, facts, route)
@@ -74,7 +86,7 @@ class Reroute:
         give_length(flow.request)
         if flow.response or flow.error or recorded(flow):
             return
-        facts = facts_of(flow)
+        facts = self._facts(flow)
         route = self._decide(flow, facts)
         if route.call and self._body_has_a_say(facts, route):
             longest = self.settings.now.memory.longest_body_in_bytes
@@ -88,12 +100,22 @@ class Reroute:
         return length.isascii() and length.isdigit() and len(length) < 20 and int(length) > longest
 
     def _decide(self, flow: http.HTTPFlow, facts: RequestFacts) -> Route:
-        """With the body it is mostly what it was with the headers, so not decided once more."""
-        known_by = facts, self.settings.now, self.listeners.projects, self.backend.now
-        decided = self._decided.get(flow)
-        if decided is None or decided[0] != known_by:
-            decided = self._decided[flow] = known_by, decide(*known_by)
-        return decided[1]
+        known = facts, self.settings.now, self.listeners.projects, self.backend.now
+        seen = self._seen.get(flow)
+        if seen is None:
+            return decide(*known)
+        if seen.route is None or seen.known != known:
+            seen.known, seen.route = known, decide(*known)
+        return seen.route
+
+    def _facts(self, flow: http.HTTPFlow) -> RequestFacts:
+        """Other addons may change a request between its headers and its body; they seldom do."""
+        request = flow.request
+        wire = request.headers.fields, request.method, request.host, request.port, request.path
+        seen = self._seen.get(flow)
+        if seen is None or seen.wire != wire:
+            seen = self._seen[flow] = _Seen(wire, facts_of(flow))
+        return seen.facts
 
     def _body_has_a_say(self, facts: RequestFacts, route: Route) -> bool:
         """It may declare the project, and it names the model: where models are mapped, and where
@@ -107,12 +129,14 @@ class Reroute:
 
     async def _apply(self, flow: http.HTTPFlow, facts: RequestFacts, route: Route) -> None:
         depends = route.backend != "direct" or route.in_place_of
-        if depends and not facts.wants_websocket and not route.page:
-            before = self.backend.now
-            await self.backend.settle(route)
-            if self.backend.now != before:
-                route = self._decide(flow, facts)
-        self._decided.pop(flow, None)
+        if (
+            depends
+            and not facts.wants_websocket
+            and not route.page
+            and await self.backend.settle(route)
+        ):
+            route = self._decide(flow, facts)
+        self._seen.pop(flow, None)
         record(flow, facts, route)
         if route.page:
             flow.response = self.pages.answer(route, facts)
@@ -122,16 +146,18 @@ class Reroute:
             # Our app over the SDK has no use for what a client would pay with.
             forward = self.settings.now.litellm.forward_credentials and route.backend == "litellm"
             self.backend.begin(flow, route)
+            key = self.backend.key_of(route.backend)
+            pairs = to_litellm(facts.headers, route, flow.id, key, forward)
+            flow.request.headers = headers_from(pairs)
             self._aim(flow, route)
-            pairs, key = pairs_of(flow.request.headers), self.backend.key_of(route.backend)
-            flow.request.headers = headers_from(to_litellm(pairs, route, flow.id, key, forward))
             open_body(flow.request, route.model)
         else:
+            if any(is_ours(name) for name, _value in facts.headers):
+                flow.request.headers = headers_from(to_provider(facts.headers))
             self._aim(flow, route)
-            if any(is_ours(name) for name in flow.request.headers):
-                flow.request.headers = headers_from(to_provider(pairs_of(flow.request.headers)))
 
     def _aim(self, flow: http.HTTPFlow, route: Route) -> None:
+        """Last, as mitmproxy writes the host into the headers."""
         request = flow.request
         if route.target:
             request.scheme = route.target.scheme
@@ -152,7 +178,7 @@ def open_body(request: http.Request, model: str | None) -> None:
     """LiteLLM reads neither compressed bodies nor our clients' names for its models."""
     if request.raw_content is None:
         return
-    if "content-encoding" in request.headers:
+    if header_of(request, b"content-encoding") is not None:
         try:
             body = request.get_content(strict=True)
         except ValueError:

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 
 from mitmproxy import http
 
-from addons.facts import recorded
+from addons.facts import header_of, recorded
 from addons.run_backend import RunBackend
 from dialects import Problem, Retold, reshape_error, shape_error
 from dialects.error_events import ErrorEvents
@@ -48,7 +48,8 @@ class Retell:
         response = flow.response
         if response is None or not is_to_be_retold(flow):
             return
-        body = response.get_content(strict=False) or b""
+        is_plain = header_of(response, b"content-encoding") is None  # as LiteLLM's mostly are
+        body = (response.raw_content if is_plain else response.get_content(strict=False)) or b""
         status = response.status_code
         if status < 400:
             if lists_models(flow):
@@ -98,9 +99,9 @@ def is_to_be_retold(flow: http.HTTPFlow) -> bool:
 
 
 def is_short_json(response: http.Response) -> bool:
-    length = response.headers.get("content-length", "")
+    length = header_of(response, b"content-length") or ""
     return (
-        response.headers.get("content-type", "").startswith("application/json")
+        (header_of(response, b"content-type") or "").startswith("application/json")
         and length.isascii()
         and length.isdigit()
         and len(length) < 10
@@ -113,9 +114,9 @@ def change_of_stream(flow: http.HTTPFlow) -> Callable[[bytes], bytes] | None:
     response = flow.response
     if response is None or not is_from_litellm(flow):
         return None
-    if not response.headers.get("content-type", "").startswith(EVENTS):
+    if not (header_of(response, b"content-type") or "").startswith(EVENTS):
         return None
-    if response.headers.get("content-encoding", "identity") != "identity":
+    if (header_of(response, b"content-encoding") or "identity") != "identity":
         return None  # LiteLLM compresses no stream; what stands before it may
     response.headers.pop("content-length", None)
     dialect, clean = recorded(flow)["errors_in"], cleaner_for(flow)

@@ -58,10 +58,17 @@ class RunBackend:
         """The processes of ours that nobody asks any more, and how many calls each still serves."""
         return [old for one in self.each.values() for old in one.ending()]
 
-    async def settle(self, route: Route) -> None:
-        """See to it that what is known of the backend that the route depends on is so."""
-        if one := self.each.get(route.in_place_of or route.backend):
-            await one.settle(may_wait=route.in_place_of is None)
+    async def settle(self, route: Route) -> bool:
+        """See to it that what is known of the backend that the route depends on is so.
+
+        Whether it was not.
+        """
+        one = self.each.get(route.in_place_of or route.backend)
+        if one is None:
+            return False
+        before = one.now
+        await one.settle(may_wait=route.in_place_of is None)
+        return one.now != before
 
     def begin(self, flow: http.HTTPFlow, route: Route) -> None:
         """The flow goes to the LiteLLM that is wanted now, which stays until the flow has ended."""

@@ -4,7 +4,7 @@ from hashlib import blake2b
 
 from mitmproxy import http
 
-from addons.facts import recorded
+from addons.facts import header_of, recorded
 from addons.own_pages import tell
 from addons.read_settings import ReadSettings
 from addons.readings import Readings
@@ -25,8 +25,8 @@ class StopLoops:
         # One of our own has a way out of its own.
         if flow.response or flow.error or note.get("backend") != "litellm" or not litellm.url:
             return
-        sender = flow.request.headers.get("user-agent", "")
-        if not self.rounds.begin(flow.id, self._asked(flow), sender):
+        sender = header_of(flow.request, b"user-agent") or ""
+        if not self.rounds.begin(flow.id, lambda: self._asked(flow), sender):
             flow.response = tell(note["errors_in"], _going_round(str(litellm.url)))
 
     def responseheaders(self, flow: http.HTTPFlow) -> None:

@@ -3,9 +3,11 @@
     python -m bench.backends [--calls 400] [--crowd 32]
 
 The ways: straight to a scripted provider; through mitmdump as it comes, which holds an answer until
-it is whole, and told to stream; through us with each backend; and LiteLLM's proxy, asked without
-us, and behind mitmdump as it comes. Clients and provider speak TLS, as tools and
-providers do; LiteLLM is asked over plain HTTP, on loopback. Memory is off but where it is named.
+it is whole, and told to stream; through us with each backend; and LiteLLM's proxy, without us and
+behind mitmdump as it comes: as a reverse proxy that streams, as the clients' HTTPS proxy that
+maps the provider's address to LiteLLM's (which it cannot do while it streams), and like that with
+LiteLLM's own calls leaving through one more. Clients and provider speak TLS, as tools and providers
+do; LiteLLM is asked over plain HTTP, on loopback. Memory is off but where it is named.
 """
 
 import argparse
@@ -28,6 +30,7 @@ import yaml
 
 from bench.load import Way, at_once, chat, in_turns
 from gateway.litellm_proxy import LiteLLMProxy, Local
+from routing.egress import Egress
 from tests.e2e.litellm_environment import REQUIREMENTS, ROOT, place
 from tests.e2e.mitmdump import BIN, Mitmdump, clean_environment, free_block
 
@@ -98,17 +101,29 @@ async def measure(calls: int, crowd: int) -> None:
 
         config_alone = directory / "litellm.yaml"
         config_alone.write_text(litellm_yaml(port))
-        async with litellm_alone(config_alone, ca) as alone:
-            address = alone.address
-            ways.append(Way("LiteLLM alone", address[1], address[2], CHAT, key=alone.key or ""))
+        behind = stack.enter_context(plain_mitmdump(directory / "behind", ca))
+        let_out = Egress(behind.port, "nobody asks for it", both(directory, ca, behind.authority))
+        async with (
+            litellm_alone(config_alone, ca) as alone,
+            litellm_alone(config_alone, ca, let_out) as between,
+        ):
+            _, host, its_port = alone.address
+            key = alone.key or ""
+            ways.append(Way("LiteLLM alone", host, its_port, CHAT, key=key))
             processes["LiteLLM alone"] = alone.status.pid or 0
             mode = f"reverse:{alone.status.url}"
             front = stack.enter_context(
                 plain_mitmdump(directory / "front", ca, *STREAMING, mode=mode)
             )
-            ways.append(
-                Way("plain, LiteLLM", HOST, front.port, CHAT, front.trust, key=alone.key or "")
-            )
+            ways.append(Way("plain, LiteLLM", HOST, front.port, CHAT, front.trust, key=key))
+            for name, litellm in {
+                "plain, mapped to LiteLLM": alone,
+                "plain before and behind LiteLLM": between,
+            }.items():
+                mapping = ("--map-remote", f"|https://{HOST}:{port}|{litellm.status.url}")
+                mapped = stack.enter_context(plain_mitmdump(directory / name, ca, *mapping))
+                its_key = litellm.key or ""
+                ways.append(Way(name, HOST, port, CHAT, mapped.trust, mapped.port, its_key))
             report_memory("idle", processes)
             for size, length in SIZES.items():
                 for stream in (False, True):
@@ -161,6 +176,7 @@ class Plain:
         certificate = home / "mitmproxy-ca-cert.pem"
         wait_for(certificate, self.port)
         self.pid = self.process.pid
+        self.authority = certificate
         self.trust = ssl.create_default_context(cafile=certificate)
 
 
@@ -190,6 +206,13 @@ def wait_for(certificate: Path, port: int) -> None:
                 return
 
 
+def both(directory: Path, *authorities: Path) -> Path:
+    """A file with the certificates of all of these."""
+    bundle = directory / "both.pem"
+    bundle.write_text("".join(authority.read_text() for authority in authorities))
+    return bundle
+
+
 def litellm_yaml(port: int) -> str:
     parameters = {
         "model": "openai/gpt",
@@ -202,10 +225,12 @@ def litellm_yaml(port: int) -> str:
 
 
 @asynccontextmanager
-async def litellm_alone(config: Path, ca: Path) -> AsyncIterator[LiteLLMProxy]:
+async def litellm_alone(
+    config: Path, ca: Path, egress: Egress | None = None
+) -> AsyncIterator[LiteLLMProxy]:
     """LiteLLM's proxy, started as ours is, and asked without us."""
     os.environ |= {"THE_KEY": KEY, "SSL_CERT_FILE": str(ca)}
-    alone = LiteLLMProxy(Local(config, place(), REQUIREMENTS))
+    alone = LiteLLMProxy(Local(config, place(), REQUIREMENTS, egress=egress))
     await alone.start()
     try:
         while not await alone.wait_ready(1):

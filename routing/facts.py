@@ -1,6 +1,5 @@
 """What one request says about itself."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
@@ -24,11 +23,13 @@ class RequestFacts:
     """The model that the body names, once it has been read."""
 
     def header(self, name: str) -> str | None:
-        return next(self.values(name), None)
+        found = self.values(name)
+        return found[0] if found else None
 
-    def values(self, name: str) -> Iterator[str]:
-        wanted = name.lower()
-        return (value for key, value in self.headers if key.lower() == wanted)
+    def values(self, name: str) -> list[str]:
+        # Most headers are of another length, which is told at once.
+        wanted, size = name.lower(), len(name)
+        return [value for key, value in self.headers if len(key) == size and key.lower() == wanted]
 
     @property
     def bare_path(self) -> str:
@@ -46,5 +47,7 @@ class RequestFacts:
 
 def shown(text: str, longest: int = 200) -> str:
     """What a client sent, fit for a log line, a header or a page: printable and short."""
-    safe = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text[:longest])
+    safe = text[:longest]
+    if not safe.isprintable():
+        safe = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in safe)
     return safe + ("…" if len(text) > longest else "")

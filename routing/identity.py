@@ -39,8 +39,9 @@ def user_of(facts: RequestFacts, users: Users) -> User:
 
 def _by_rule(facts: RequestFacts, users: Users) -> User:
     for rule in users.rules:
-        if any(re.search(rule.pattern, value) for value in facts.values(rule.header)):
-            return User(rule.user, rule.pattern, f"{rule.header} matches {rule.pattern}")
+        for value in facts.values(rule.header):
+            if re.search(rule.pattern, value):
+                return User(rule.user, rule.pattern, f"{rule.header} matches {rule.pattern}")
     return User(users.default, None, "no rule matches")
 
 

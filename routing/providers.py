@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Final
 
 _URL: Final = re.compile(
@@ -79,6 +80,7 @@ def _split_version(mount: str) -> tuple[str, str]:
     return (match[1], match[2] or "") if match else (mount, "")
 
 
-def _matches(host: str, patterns: Iterable[str]) -> bool:
+@lru_cache(maxsize=1024)  # for each call all providers are asked
+def _matches(host: str, patterns: tuple[str, ...]) -> bool:
     lowered = host.lower().rstrip(".")
     return any(fnmatchcase(lowered, pattern) for pattern in patterns)

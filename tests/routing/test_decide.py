@@ -23,6 +23,7 @@ PROJECTS = Projects((SHOP,))
 LITELLM = Address("http", "127.0.0.1", 4000)
 SDK = Address("http", "127.0.0.1", 4001)
 UP: Running = {"litellm": LiteLLMNow(LITELLM, "up"), "sdk": LiteLLMNow(SDK, "up")}
+NOTHING: Running = {}
 
 
 def settings(text: str = "") -> Config:
@@ -651,17 +652,17 @@ STRAY = "\udcff"
 @given(
     requests,
     st.sampled_from([DIRECT, VIA_LITELLM, OR_DIRECT, MAPPED, RULED]),
-    st.sampled_from([UP, None]),
+    st.sampled_from([UP, NOTHING]),
 )
-@example(by_base_url("/health", ("origin", "http://[")), DIRECT, None)
-@example(replace(by_base_url("/v1/messages"), directories=("~\0",)), DIRECT, None)
+@example(by_base_url("/health", ("origin", "http://[")), DIRECT, NOTHING)
+@example(replace(by_base_url("/v1/messages"), directories=("~\0",)), DIRECT, NOTHING)
 @example(by_base_url(f"/v1/models/{STRAY}", method="GET"), VIA_LITELLM, UP)
 @example(by_base_url(f"/v1beta/models/{STRAY}:generateContent"), VIA_LITELLM, UP)
 @example(by_base_url(f"/openai/deployments/{STRAY}/embeddings"), VIA_LITELLM, UP)
 def test_whatever_comes_is_decided_in_printable_words(
-    facts: RequestFacts, config: Config, litellm: LiteLLMNow | None
+    facts: RequestFacts, config: Config, litellms: Running
 ) -> None:
-    route = decide(facts, config, PROJECTS, litellm)
+    route = decide(facts, config, PROJECTS, litellms)
 
     assert all(text is None or text.isprintable() for text in route.summary.values())
     if route.problem:
