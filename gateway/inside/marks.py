@@ -10,8 +10,11 @@ import http.client
 import os
 import ssl
 import sys
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+import threading
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
@@ -21,11 +24,16 @@ MARK_CALLS: Final = "MEMPROXY_MARK_CALLS"
 """Set where there is an egress, which takes the header off again."""
 LET_THROUGH: Final = "http://memory.proxy/let-through"
 SECONDS_TO_ASK: Final = 5.0
+SECONDS_FOR_MARKED: Final = 5.0
+SECONDS_BETWEEN_LOOKS: Final = 0.01
 PROXIES: Final = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 _call: ContextVar[str | None] = ContextVar("memory_call", default=None)
 _way_out: dict[str, str | None] = {}
 """The variables that lead to the egress, as we were started with them."""
+_marked: Counter[str] = Counter()
+"""How many requests are on their way to each host with a mark."""
+_counting = threading.Lock()
 _opaque: set[str] = set()
 """Hosts that the egress cannot look into, because we do not take its certificate for theirs."""
 
@@ -82,9 +90,9 @@ def wrap_send(client: Any) -> None:
 
     @functools.wraps(send)
     def marked(self: Any, request: Any, *args: Any, **options: Any) -> Any:
-        mark(self, request)
         try:
-            return send(self, request, *args, **options)
+            with under_way(mark(self, request)):
+                return send(self, request, *args, **options)
         except Exception as error:
             if not is_distrust(error) or not let_through(request):
                 raise
@@ -99,9 +107,9 @@ def wrap_async_send(client: Any) -> None:
 
     @functools.wraps(send)
     async def marked(self: Any, request: Any, *args: Any, **options: Any) -> Any:
-        mark(self, request)
         try:
-            return await send(self, request, *args, **options)
+            with under_way(mark(self, request)):
+                return await send(self, request, *args, **options)
         except Exception as error:
             if not is_distrust(error) or not await asyncio.to_thread(let_through, request):
                 raise
@@ -123,12 +131,29 @@ def wrap_aiohttp(session: Any) -> None:
     session._request = marked
 
 
-def mark(client: Any, request: Any) -> None:
-    """Only on its way to the egress, which takes the mark off."""
+def mark(client: Any, request: Any) -> str | None:
+    """Only on its way to the egress, which takes the mark off; the host that it goes to, marked."""
     with suppress(Exception):
-        call = _call.get()
-        if call and client.trust_env and leaves_by_egress() and request.url.host not in _opaque:
+        call, host = _call.get(), str(request.url.host)
+        if call and client.trust_env and leaves_by_egress() and host not in _opaque:
             request.headers.setdefault(HEADER, call)
+            return host
+    return None
+
+
+@contextmanager
+def under_way(host: str | None) -> Iterator[None]:
+    """While a marked request has no answer yet."""
+    if host is None:
+        yield
+        return
+    with _counting:
+        _marked[host] += 1
+    try:
+        yield
+    finally:
+        with _counting:
+            _marked[host] -= 1
 
 
 def led_out(url: str, options: dict[str, Any]) -> dict[str, Any]:
@@ -160,15 +185,31 @@ def let_through(request: Any) -> bool:
     """Have the egress let further connections to this host through, as it cannot open them.
 
     From now on nothing is marked that goes there. Nothing was sent yet: certificates come first.
+    What is marked already and about to connect must find the egress still closed, as this one has,
+    or the host would see the mark.
     """
     with suppress(Exception):
-        host = request.url.host
+        host = str(request.url.host)
         request.headers.pop(HEADER, None)
-        # Each time: another call may be a moment ahead, or the egress may have forgotten it.
-        _ask_egress(host)
+        is_known = host in _opaque
         _opaque.add(host)
+        try:
+            _wait_for_marked(host)
+            # Each time: another call may be a moment ahead, or the egress may have forgotten it.
+            _ask_egress(host)
+        except Exception:
+            if not is_known:
+                _opaque.discard(host)
+            raise
         return True
     return False
+
+
+def _wait_for_marked(host: str) -> None:
+    """They fail within moments; one that does not goes by a client that trusts the egress."""
+    until = time.monotonic() + SECONDS_FOR_MARKED
+    while _marked[host] and time.monotonic() < until:
+        time.sleep(SECONDS_BETWEEN_LOOKS)
 
 
 def _ask_egress(host: str) -> None:
