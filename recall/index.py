@@ -83,7 +83,7 @@ class Index:
         self._speaker_numbers: dict[str, int] = {}
         # Agents ask the same again and again while they work; whatever changes empties this.
         self._answers: OrderedDict[tuple[tuple[int, int], bool, int], Found] = OrderedDict()
-        self._place_of = np.zeros(0, np.int32)  # to work in
+        self._place_of = np.zeros(0, np.int32)  # to work in; all -1 but for moments
         self._stated = Standing.of({})
         self._rules: dict[int, list[Stated]] = {}
 
@@ -265,14 +265,14 @@ class Index:
             return Found((), (), (), how)
         about = self._about.take(slots)
         exact = lexical.exact.take(slots)
-        place_of = self._places(slots)
+        previous, following = self._places(slots, about["before"], about["after"])
         scores = ranking.scores(
             ranking.Candidates(
                 lexical=lexical.scores.take(slots),
                 exact=exact,
                 cosine=cosines,
-                previous=place_of.take(about["before"]),
-                next=place_of.take(about["after"]),
+                previous=previous,
+                next=following,
                 session=about["session"],
                 human=about["human"],
                 named=self._is_named(asked.names).take(about["speaker"]),
@@ -282,7 +282,6 @@ class Index:
             time.time(),
             asked.about_reply,
         )
-        place_of[slots] = -1
         spelled_out = exact >= SPELLED_OUT
         pinned.mix_into(scores, slots, spelled_out)
         self._order_versions(about, scores)
@@ -301,15 +300,15 @@ class Index:
             how,
         )
 
-    def _places(self, slots: Slots) -> NDArray[np.int32]:
-        """By slot, where it lies among these, -1 for nowhere, which is what a slot of -1 says too.
-
-        Whoever asks puts it back as it was: all -1.
-        """
-        if len(self._place_of) <= self.slots:
-            self._place_of = np.full(len(self._about) + 1, -1, np.int32)
-        self._place_of[slots] = np.arange(len(slots), dtype=np.int32)
-        return self._place_of
+    def _places(self, slots: Slots, *wanted: Slots) -> list[NDArray[np.int32]]:
+        """Where each of the wanted lies among the slots; -1 for nowhere, as for a slot of -1."""
+        place_of = self._place_of
+        if len(place_of) <= self.slots:
+            place_of = self._place_of = np.full(len(self._about) + 1, -1, np.int32)
+        place_of[slots] = np.arange(len(slots), dtype=np.int32)
+        found = [place_of.take(each) for each in wanted]
+        place_of[slots] = -1
+        return found
 
     def _fits(self, vector: Vector | None) -> bool:
         """Whether a question's vector can be compared with the memories'."""
