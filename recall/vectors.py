@@ -61,22 +61,21 @@ class Vectors:
             part = values[done : done + ROWS - row]
             rows = slice(row, row + len(part))
             into = self.blocks[block]
-            self._count(into, rows, -1)
+            if not np.isnan(into.scales[rows]).all():
+                self._count(into.values[rows].astype(np.float32), into.scales[rows], -1)
             into.values[rows] = part
             wide = part.astype(np.float32)
             squares = np.einsum("ij,ij->i", wide, wide)
             squares[squares == 0] = np.nan
             into.scales[rows] = 1.0 / np.sqrt(squares)
             into.signs[:, rows] = signs(part).T
-            self._count(into, rows, +1)
+            self._count(wide, into.scales[rows], +1)
             done += len(part)
 
-    def _count(self, block: _Block, rows: slice, sign: int) -> None:
-        known = ~np.isnan(block.scales[rows])
-        if known.any():
-            self.known += sign * int(np.count_nonzero(known))
-            units = block.values[rows][known] * block.scales[rows][known, None]
-            self._sum += sign * units.sum(axis=0)
+    def _count(self, values: NDArray[np.float32], scales: NDArray[np.float32], sign: int) -> None:
+        unknown = np.isnan(scales)
+        self.known += sign * int(len(scales) - np.count_nonzero(unknown))
+        self._sum += sign * (np.where(unknown, np.float32(0.0), scales) @ values)
 
     def centred(self, question: NDArray[np.float32], share: float) -> NDArray[np.float32]:
         """The question's vector without a share of what all memories have in common."""
