@@ -11,7 +11,6 @@ sys.path[:] = [_ROOT, *(path for path in sys.path if path != _ROOT)]
 from addons.as_one import AsOne
 from addons.ask_who_answers import AskWhoAnswers
 from addons.keep_cookies import KeepCookies
-from addons.keep_start import KeepStart
 from addons.learn import Learn
 from addons.let_out import LetOut
 from addons.log_calls import LogCalls
@@ -31,6 +30,7 @@ from addons.reroute import Reroute
 from addons.retell import Retell
 from addons.run_backend import RunBackend
 from addons.save_cookies import SaveCookies
+from addons.shorten_pauses import ShortenPauses
 from addons.stop_loops import StopLoops
 from addons.tell_errors import TellErrors
 from addons.use_authority import UseAuthority
@@ -68,7 +68,7 @@ _in_order = [
     LogCalls(),
     PruneFlows(),
     AskWhoAnswers(),
-    KeepStart(),
+    ShortenPauses(),
 ]
 
 addons = [AsOne(_in_order)]

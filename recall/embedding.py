@@ -154,7 +154,7 @@ class MiniLM:
 
 
 @lru_cache(maxsize=4)
-def vocabulary(folder: Path = MODEL) -> WordPiece:
+def vocabulary(folder: Path) -> WordPiece:
     """The shipped model's word pieces, which also tell how common a word is."""
     return WordPiece(folder / VOCABULARY)
 
@@ -162,7 +162,7 @@ def vocabulary(folder: Path = MODEL) -> WordPiece:
 def how_common(word: str) -> int | None:
     """A word's number in the shipped vocabulary, the lower the commoner; None if it has none."""
     try:
-        return vocabulary().find(word)
+        return vocabulary(MODEL).find(word)
     except OSError:
         return None  # without the model's files, words have to do
 
