@@ -43,6 +43,7 @@ class Decoding:
             raise Undecodable("a content encoding that nobody here knows")
         self._codings: list[Coding] = [_CODINGS[name]() for name in codings] or [_Identity()]
         self._left = [longest] * len(self._codings)
+        self._is_plain = not codings
 
     @property
     def is_over(self) -> bool:
@@ -51,6 +52,9 @@ class Decoding:
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """The decoded bytes, piece by piece, as far as they are good."""
+        if self._is_plain and data and len(data) <= self._left[0]:
+            self._left[0] -= len(data)
+            return iter((data,))
         return self._undo(0, data)
 
     def _undo(self, number: int, data: bytes) -> Iterator[bytes]:

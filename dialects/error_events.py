@@ -14,6 +14,7 @@ _LINE_END: Final = re.compile(rb"[\r\n]")
 _WHOLE_LINE_END: Final = re.compile(rb"\r\n?|\n")
 _FIELDS: Final = (b"event:", b"data:", b"id:", b"retry:", b":")
 
+_WHOLE_EVENTS: Final = re.compile(rb"(?:(?:event: [\w.]+\n)?data: (?:\{[^\r\n]*+|\[DONE\])\n\n)++")
 _NAMES: Final = (b"error", FAILED.encode())
 _DONE: Final = b"[DONE]"
 # A space stands for any blanks, or none.
@@ -54,6 +55,9 @@ class ErrorEvents:
 
     def feed(self, chunk: bytes) -> bytes:
         """What of the stream may be passed on now."""
+        if self._is_between_events() and _has_no_error(chunk):
+            self._number += chunk.count(b"\n\n")
+            return chunk
         told: list[bytes] = []
         at = 0
         if self._ended_with_cr and chunk.startswith(b"\n"):
@@ -72,6 +76,10 @@ class ErrorEvents:
                 self._end_line(chunk[end:at], told)
                 self._ended_with_cr = at == len(chunk) and chunk[end:at] == b"\r"
         return b"".join(told)
+
+    def _is_between_events(self) -> bool:
+        begun = self._line or self._passes or self._has_data or self._ended_with_cr
+        return not begun and self._error is None
 
     def end(self) -> bytes:
         """What was held back, once nothing more comes."""
@@ -151,6 +159,18 @@ class ErrorEvents:
         # Nobody reads an event that no empty line ends.
         ended = [*named, b"data: " + told, *([b""] if is_cut_off else [])]
         return b"".join(line + _line_end(raw) for line in ended)
+
+
+def _has_no_error(chunk: bytes) -> bool:
+    """Whether these are whole events of the usual form, and in none of them the word of an error.
+
+    Nearly every chunk; what goes line by line gives the same, in ten times the time.
+    """
+    return (
+        b"error" not in chunk
+        and b"failed" not in chunk
+        and _WHOLE_EVENTS.fullmatch(chunk) is not None
+    )
 
 
 def _line_end(event: bytes) -> bytes:
