@@ -1,12 +1,12 @@
 """What we add to a call of LiteLLM's proxy, beside what mitmdump as it comes adds there.
 
-    python -m bench.front [--calls 400]
+    python -m bench.front [--calls 400] [--bytes 10000]
 
 One LiteLLM for all who stand in front of it, a call each in turn: asked alone; behind mitmdump as a
 reverse proxy that streams; behind mitmdump as the clients' HTTPS proxy, which maps the provider's
 address to LiteLLM's; behind us as that. Then by a base URL, in clear. Then the first again where
 LiteLLM's own calls leave through mitmdump, or through us; both have a LiteLLM of their own.
-Calls are Chat Completions of 10 KB; memory is off.
+Calls are Chat Completions; memory is off.
 """
 
 import argparse
@@ -36,7 +36,6 @@ from routing.egress import Egress
 from tests.e2e.litellm_environment import place
 from tests.e2e.mitmdump import Mitmdump
 
-LENGTH = 10_000
 AT_A_URL = """
 backend: litellm
 litellm: {{url: '{url}', key: {key}}}
@@ -48,10 +47,12 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     options.add_argument("--calls", type=int, default=400, help="on each way")
-    asyncio.run(measure(options.parse_args().calls))
+    options.add_argument("--bytes", type=int, default=10_000, help="of a call's body")
+    chosen = options.parse_args()
+    asyncio.run(measure(chosen.calls, chosen.bytes))
 
 
-async def measure(calls: int) -> None:
+async def measure(calls: int, length: int) -> None:
     async with AsyncExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         port, ca = stack.enter_context(scripted_provider())
@@ -108,7 +109,7 @@ async def measure(calls: int) -> None:
         ]
         for stream in (False, True):
             for ways in (in_front, by_base_url, around_it):
-                body = chat(LENGTH, stream=stream)
+                body = chat(length, stream=stream)
                 await in_turns(ways, body, WARM_UP)
                 report("streamed" if stream else "whole", await in_turns(ways, body, calls))
 
