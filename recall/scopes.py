@@ -11,12 +11,13 @@ import logging
 import re
 import sqlite3
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Final
 
-from recall.embedding import Embedder, MiniLM, Questions
+from recall.embedding import Embedder, EmbeddingFailed, MiniLM, Questions
 from recall.errors import MemoryUnavailable
 from recall.process import be_background
 from recall.records import USER, Scope
@@ -168,7 +169,8 @@ class _Tender(threading.Thread):
 
     def __init__(self) -> None:
         super().__init__(name="memory-vectors", daemon=True)
-        self._waiting: set[SqliteStore] = set()
+        self._waiting: dict[SqliteStore, float] = {}  # from when on each may be served
+        self._model_rests_until = 0.0
         self._something = threading.Condition()
         self._has_begun = self._ends = False
 
@@ -180,18 +182,13 @@ class _Tender(threading.Thread):
             if not self._has_begun:
                 self._has_begun = True
                 self.start()
-            self._waiting.add(store)
+            self._waiting.setdefault(store, self._model_rests_until)
             self._something.notify()
 
     def run(self) -> None:
         """Serve the stores in turn until told to end."""
         be_background()
-        while True:
-            with self._something:
-                self._something.wait_for(lambda: self._waiting or self._ends)
-                if self._ends:
-                    return
-                store = self._waiting.pop()
+        while (store := self._next()) is not None:
             try:
                 store.tidy()
                 if store.embed_pending(limit=EMBEDDED_IN_A_ROW) == EMBEDDED_IN_A_ROW:
@@ -199,9 +196,28 @@ class _Tender(threading.Thread):
             except Exception as error:  # whatever it is, other stores wait as well
                 told = str(error) if isinstance(error, MemoryUnavailable) else type(error).__name__
                 logger.warning("memory vectors wait: %s", told)
-                with self._something:
-                    self._something.wait_for(lambda: self._ends, SECONDS_AFTER_A_FAILURE)
-                self.wake(store)
+                self._let_rest(store, is_model=isinstance(error, EmbeddingFailed))
+
+    def _next(self) -> SqliteStore | None:
+        """Who is to be served, as soon as there is one; None at the end."""
+        with self._something:
+            while not self._ends:
+                store = min(self._waiting, key=self._waiting.__getitem__, default=None)
+                left = None if store is None else self._waiting[store] - time.monotonic()
+                if store is not None and left is not None and left <= 0:
+                    del self._waiting[store]
+                    return store
+                self._something.wait(left)
+        return None
+
+    def _let_rest(self, store: SqliteStore, *, is_model: bool) -> None:
+        """Try again later: a model that fails does so for all, a file for itself alone."""
+        with self._something:
+            until = time.monotonic() + SECONDS_AFTER_A_FAILURE
+            self._waiting[store] = until
+            if is_model:
+                self._waiting = dict.fromkeys(self._waiting, until)
+                self._model_rests_until = until
 
     def stop(self) -> None:
         """End after what is being done now."""

@@ -23,7 +23,7 @@ from recall.scopes import EMBEDDED_IN_A_ROW, PROJECTS, USER_FILE, Stores
 from recall.sqlite_store import SqliteStore
 
 PROJECT = Scope("/work/orchard")
-LONG = 30.0  # seconds; only a test that fails waits so long
+LONG = 20.0  # seconds, less than a rest; only a test that fails waits so long
 
 type Floats = NDArray[np.float32]
 
@@ -413,6 +413,26 @@ def test_an_embedder_that_fails_does_not_end_the_work(opening: Opening, error: E
         assert store.stats().pending == 2
         assert store.search("kiln", seconds=LONG).hits[0].memory.text == "the kiln is hot"
     assert any(thread.name == "memory-vectors" for thread in threading.enumerate())
+
+
+def test_a_file_that_cannot_be_written_keeps_no_other_from_its_vectors(opening: Opening) -> None:
+    class Refused(Ones):
+        """Cannot store what it makes of one text: the disk, say."""
+
+        def embed(self, texts: Sequence[str]) -> Floats:
+            if any("kiln" in text for text in texts):
+                failed.set()
+                raise MemoryUnavailable("the disk is full")
+            return super().embed(texts)
+
+    failed = threading.Event()
+    stores = opening(Refused(), tended=True)
+    learn(stores, "the kiln is hot")
+    assert failed.wait(LONG)
+
+    learn(stores, "the user likes bread", scope=USER)
+    with stores.open(USER) as store:
+        assert pending(store) == 0
 
 
 @pytest.mark.parametrize("refused", ["unspeakable", "unspeakable" * 20])
