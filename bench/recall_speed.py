@@ -5,7 +5,8 @@
 
 The store is filled by one process and measured by another, which starts fresh. With `random`
 vectors the memories' own are not computed (a million of them would take an hour); the questions'
-are real either way.
+are real either way. Beside the time that passes stands the processor's, of all threads together:
+what one core would take that has nothing else to do.
 """
 
 import argparse
@@ -17,10 +18,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import compress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from recall.engine import Recall
@@ -135,9 +137,12 @@ def measure(folder: Path) -> None:
         for text, wanted in asked:
             # First with its vector to be made; then a search of another size, for which the vector
             # is known and no answer is kept; then the same once more.
-            fresh.append(_timed(engine, text + " ?", scope))
-            known.append(_searched(store, text + " ?"))
-            again.append(_timed(engine, text + " ?", scope))
+            question = text + " ?"
+            recall = partial(engine.recall_now, question, scope, PATIENCE)
+            fresh.append(_taken(recall))
+            search = partial(store.search, question, limit=29, relevant_only=True, seconds=PATIENCE)
+            known.append(_taken(search))
+            again.append(_taken(recall))
             hits = store.search(text, limit=5, seconds=PATIENCE).hits
             found += any(hit.memory.id == wanted for hit in hits)
         size = store.stats().bytes
@@ -160,15 +165,12 @@ def measure(folder: Path) -> None:
 def _store(store: "SqliteStore", asked: list[tuple[str, str]]) -> None:
     from recall.records import Draft
 
-    cost, wall = [], []
+    taken = []
     for number in range(200):
         draft = Draft(text=f"What was asked as number {number}: {asked[number][0]}")
         answer = Draft(text=f"What was answered as number {number}: {asked[number][0]} and more")
-        before, began = time.process_time(), time.perf_counter()
-        store.add([draft, answer])
-        cost.append(time.process_time() - before)
-        wall.append(time.perf_counter() - began)
-    print(f"store two memories, committed: processor {_spread(cost)}; wall {_spread(wall)}")
+        taken.append(_taken(partial(store.add, [draft, answer])))
+    print(f"store two memories, committed: {_spread(taken)}")
 
 
 async def _first(engine: "Recall", scope: "Scope", question: str) -> float:
@@ -189,22 +191,27 @@ async def _first(engine: "Recall", scope: "Scope", question: str) -> float:
     return 1000 * late
 
 
-def _timed(engine: "Recall", text: str, scope: "Scope") -> float:
-    began = time.perf_counter()
-    engine.recall_now(text, scope, PATIENCE)
-    return time.perf_counter() - began
+class Taken(NamedTuple):
+    """What something took, in seconds."""
+
+    passed: float
+    processor: float
 
 
-def _searched(store: "SqliteStore", text: str) -> float:
-    began = time.perf_counter()
-    store.search(text, limit=29, relevant_only=True, seconds=PATIENCE)
-    return time.perf_counter() - began
+def _taken(do: Callable[[], object]) -> Taken:
+    began, before = time.perf_counter(), time.process_time()
+    do()
+    return Taken(time.perf_counter() - began, time.process_time() - before)
 
 
-def _spread(seconds: list[float]) -> str:
-    ordered = sorted(seconds)
-    middle, high = ordered[len(ordered) // 2], ordered[int(len(ordered) * 0.99)]
-    return f"p50 {1000 * middle:.2f}, p99 {1000 * high:.2f} ms"
+def _spread(taken: list[Taken]) -> str:
+    """Of the time that passed, and of the processor's."""
+    passed, processor = (
+        f"p50 {1000 * ordered[len(ordered) // 2]:.2f}, "
+        f"p99 {1000 * ordered[int(len(ordered) * 0.99)]:.2f} ms"
+        for ordered in map(sorted, zip(*taken, strict=True))
+    )
+    return f"{passed}; processor {processor}"
 
 
 def _resident() -> int:
