@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from recall.embedding import Embedder, EmbeddingFailed, MiniLM, Questions
 from recall.errors import MemoryUnavailable
@@ -50,7 +50,7 @@ class Stores:
         self._is_closed = False
         self._paths: dict[Scope, Path] = {}
         self._lock = threading.Lock()
-        self._tender = _Tender() if tended else None
+        self._tender = Tender() if tended else None
         if tended and self._questions and isinstance(embedder, MiniLM):
             self._questions.ask("")  # the model is there before the first question comes
 
@@ -164,17 +164,28 @@ class Stores:
                 store.close()
 
 
-class _Tender(threading.Thread):
+class Tended(Protocol):
+    """A store that can be put into better shape when nobody waits for it."""
+
+    def tidy(self) -> None:
+        """Do what has piled up."""
+
+    def embed_pending(self, *, limit: int) -> int:
+        """Make up to so many vectors that are missing; how many were made."""
+
+
+class Tender(threading.Thread):
     """Tidies indexes in the background, and makes vectors for whatever was stored without one."""
 
-    def __init__(self) -> None:
+    def __init__(self, rest: float = SECONDS_AFTER_A_FAILURE) -> None:
         super().__init__(name="memory-vectors", daemon=True)
-        self._waiting: dict[SqliteStore, float] = {}  # from when on each may be served
+        self._rest = rest
+        self._waiting: dict[Tended, float] = {}  # from when on each may be served
         self._model_rests_until = 0.0
         self._something = threading.Condition()
         self._has_begun = self._ends = False
 
-    def wake(self, store: SqliteStore) -> None:
+    def wake(self, store: Tended) -> None:
         """There may be something to do for this store."""
         with self._something:
             if self._ends:
@@ -182,7 +193,8 @@ class _Tender(threading.Thread):
             if not self._has_begun:
                 self._has_begun = True
                 self.start()
-            self._waiting.setdefault(store, self._model_rests_until)
+            # Who has waited longest is next, also behind one that comes again and again.
+            self._waiting.setdefault(store, max(time.monotonic(), self._model_rests_until))
             self._something.notify()
 
     def run(self) -> None:
@@ -198,7 +210,7 @@ class _Tender(threading.Thread):
                 logger.warning("memory vectors wait: %s", told)
                 self._let_rest(store, is_model=isinstance(error, EmbeddingFailed))
 
-    def _next(self) -> SqliteStore | None:
+    def _next(self) -> Tended | None:
         """Who is to be served, as soon as there is one; None at the end."""
         with self._something:
             while not self._ends:
@@ -210,10 +222,10 @@ class _Tender(threading.Thread):
                 self._something.wait(left)
         return None
 
-    def _let_rest(self, store: SqliteStore, *, is_model: bool) -> None:
+    def _let_rest(self, store: Tended, *, is_model: bool) -> None:
         """Try again later: a model that fails does so for all, a file for itself alone."""
         with self._something:
-            until = time.monotonic() + SECONDS_AFTER_A_FAILURE
+            until = time.monotonic() + self._rest
             self._waiting[store] = until
             if is_model:
                 self._waiting = dict.fromkeys(self._waiting, until)

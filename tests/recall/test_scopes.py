@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from recall.embedding import EmbeddingFailed
 from recall.errors import MemoryUnavailable
 from recall.records import USER, Draft, Scope
-from recall.scopes import EMBEDDED_IN_A_ROW, PROJECTS, USER_FILE, Stores
+from recall.scopes import EMBEDDED_IN_A_ROW, PROJECTS, USER_FILE, Stores, Tender
 from recall.sqlite_store import SqliteStore
 
 PROJECT = Scope("/work/orchard")
@@ -433,6 +433,35 @@ def test_a_file_that_cannot_be_written_keeps_no_other_from_its_vectors(opening: 
     learn(stores, "the user likes bread", scope=USER)
     with stores.open(USER) as store:
         assert pending(store) == 0
+
+
+def test_who_rested_is_served_while_another_has_more_and_more_to_do() -> None:
+    class Store:
+        """Fails once, or always has more to do."""
+
+        def __init__(self, turns: list[str], name: str) -> None:
+            self.turns, self.name = turns, name
+
+        def tidy(self) -> None:
+            if self.name == "fails once" and self.name not in self.turns:
+                self.turns.append(self.name)
+                raise MemoryUnavailable("the disk is full")
+
+        def embed_pending(self, *, limit: int) -> int:
+            self.turns.append(self.name)
+            time.sleep(0.001)
+            return limit if len(self.turns) < 2_000 else 0
+
+    turns: list[str] = []
+    tender = Tender(rest=0.05)
+    tender.wake(Store(turns, "fails once"))
+    tender.wake(Store(turns, "has more to do"))
+    end = time.monotonic() + LONG
+    while len(turns) < 2_000 and turns.count("fails once") < 2 and time.monotonic() < end:
+        time.sleep(0.01)
+    tender.stop()
+
+    assert turns[:1_900].count("fails once") > 1
 
 
 @pytest.mark.parametrize("refused", ["unspeakable", "unspeakable" * 20])
