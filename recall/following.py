@@ -39,9 +39,12 @@ type Model = Callable[[sqlite3.Connection], int | None]
 class Following:
     """The index of one file: read in the background, then kept up by the file's journal."""
 
-    def __init__(self, file: StoreFile, model: Model) -> None:
+    def __init__(
+        self, file: StoreFile, model: Model, when_changed: Callable[[Sequence[int]], None]
+    ) -> None:
         self._file = file
         self._model = model
+        self._when_changed = when_changed  # called with the rows, by who reads
         self._loading: _Loading | None = None  # and what has been loaded
 
     def forget(self) -> None:
@@ -164,6 +167,7 @@ class Following:
                     f"{_JOINED} WHERE m.row IN ({marks}) ORDER BY m.row", (model, *part)
                 ).fetchall()
                 index.take_over(part, _with_terms(found, stale, db))
+                self._when_changed(part)
                 rules += db.execute(f"{_RULES} WHERE memory IN ({marks})", part).fetchall()
             index.put_rules(rules)
             index.seq = seq

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from recall import ranking, rules, threshold, words
+from recall import languages, ranking, rules, threshold, words
 from recall.embedding import MiniLM, how_common
 from recall.postings import Lexical, LookedUp, Postings, merge
 from recall.records import Role
@@ -290,13 +290,16 @@ class Index:
         wanted = spelled_out.take(best[:JUDGED])
         if len(pinned.slots):
             wanted |= np.isin(looked_at, pinned.slots)
-        relevant = self._are_relevant(looked_at, asked.sought, sought_terms, own, wanted).tolist()
+        # Of a question in another language the shipped model only tells that it is one.
+        telling = own if asked.is_english else None
+        relevant = self._are_relevant(looked_at, asked.sought, sought_terms, telling, wanted)
+        fits = relevant.tolist()
         best = best[:limit]
-        relevant += [False] * (len(best) - len(relevant))
+        fits += [False] * (len(best) - len(fits))
         return Found(
             tuple(about["row"].take(best).tolist()),
             tuple(scores.take(best).tolist()),
-            tuple(relevant[: len(best)]),
+            tuple(fits[: len(best)]),
             how,
         )
 
@@ -368,7 +371,8 @@ class Index:
         idf = ranking.inverse_frequency(found.holders, self.words.live)
         weights = (idf * asked.weights).astype(np.float32)
         rarities = ranking.rarity(asked.weights, idf)
-        return self.words.search(found, weights, rarities, BY_WORDS)
+        best = BY_WORDS if self.slots > LOOKED_AT_CLOSELY else self.slots
+        return self.words.search(found, weights, rarities, best)
 
     def _cosines(self, vector: Vector, slots: Slots) -> NDArray[np.float32]:
         assert self.vectors is not None
@@ -386,7 +390,7 @@ class Index:
         if self.words.live < self.slots:
             slots = slots[alive.take(slots)]
         if len(slots) > BY_WORDS:
-            slots = slots.take(_best(lexical.scores.take(slots), BY_WORDS))
+            slots = slots.take(_among_best(lexical.scores.take(slots), BY_WORDS))
         chosen = np.zeros(self.slots, np.bool_)
         chosen[slots] = True
         if vector is not None and self.vectors is not None:
@@ -397,7 +401,7 @@ class Index:
         near = None if vector is None else self._cosines(vector, slots)
         if near is not None:
             rough += np.where(np.isnan(near), 0.0, near)
-        best = slots.take(_best(rough, WITH_NEIGHBOURS))
+        best = slots.take(_among_best(rough, WITH_NEIGHBOURS))
         for neighbour in (self._about["before"], self._about["after"]):
             beside = neighbour[best]
             beside = beside[beside >= 0]
@@ -469,8 +473,11 @@ class _Sought:
     word_of: NDArray[np.intp]  # the place of each term's word
 
     @classmethod
-    def of(cls, question: str, asked: Sequence[str]) -> "_Sought":
-        found = threshold.sought(asked, threshold.names_in(question), _weight)
+    def of(cls, question: str, asked: Sequence[str], is_english: bool) -> "_Sought":
+        if is_english:
+            found = threshold.sought(asked, threshold.names_in(question), _weight)
+        else:
+            found = threshold.sought(languages.telling(asked) or asked, frozenset(), _weight)
         with_terms = [(word, own) for word in found if (own := words.terms_of(word.spelling))]
         terms = [own for _word, own in with_terms]
         sizes = [len(own) for own in terms]
@@ -492,6 +499,7 @@ class Asked:
     request: rules.Request
     names: frozenset[str]
     about_reply: bool
+    is_english: bool
 
     @classmethod
     def of(cls, question: str) -> "Asked":
@@ -499,7 +507,9 @@ class Asked:
         mark = mark_of(question)
         question = question[: words.MAX_QUESTION_CHARS]
         asked = words.asked(question)
-        terms, sought = words.question_terms(question, asked), _Sought.of(question, asked)
+        is_english = languages.is_english(question)
+        terms = words.question_terms(question, asked)
+        sought = _Sought.of(question, asked, is_english)
         return cls(
             mark=mark,
             every_term=np.array([*terms, *sought.terms], np.uint32),
@@ -508,6 +518,7 @@ class Asked:
             request=rules.subjects_of(question),
             names=words.names(question, asked),
             about_reply=words.asks_for_reply(question),
+            is_english=is_english,
         )
 
 
@@ -552,9 +563,21 @@ def _numbered(names: Sequence[str], numbers: dict[str, int]) -> list[int]:
 
 def _best(scores: NDArray[Any], count: int) -> NDArray[np.intp]:
     """The places of the highest scores, highest first; of equal ones, the earlier first."""
-    if len(scores) <= 4 * count:
-        return np.argsort(-scores, kind="stable")[:count]
-    # All that reach the edge, so that ties there are resolved by place.
-    edge = np.partition(scores, len(scores) - count)[len(scores) - count]
-    likely: NDArray[np.intp] = (scores >= edge).nonzero()[0]
-    return likely[np.argsort(-scores.take(likely), kind="stable")[:count]]
+    places = _among_best(scores, count)
+    return places.take((-scores.take(places)).argsort(kind="stable"))
+
+
+def _among_best(scores: NDArray[Any], count: int) -> NDArray[np.intp]:
+    """The same places, in their own order."""
+    if len(scores) <= count:
+        return np.arange(len(scores))
+    ordered = scores.copy()
+    ordered.partition(len(scores) - count)
+    edge = ordered[len(scores) - count]
+    places: NDArray[np.intp] = (scores >= edge).nonzero()[0]
+    if len(places) == count:
+        return places
+    # Of those that lie at the edge, the first.
+    above = scores.take(places) > edge
+    at_edge = places[~above][: count - np.count_nonzero(above)]
+    return np.sort(np.concatenate([places[above], at_edge]))

@@ -20,6 +20,9 @@ TERMS_READ: Final = 40
 COMMON_TERMS_READ: Final = 12
 # Up to so many postings of a term, all are read along with others; that is quicker than searching.
 READ_WHOLE: Final = 256
+# From so many times as many postings on, it is quicker to seek the memories among them than to
+# spread them out.
+SOUGHT_AMONG: Final = 20
 _SLOT_BITS: Final = 24  # of a packed posting: 32 bits of term, 24 of slot, 8 of count
 MOST_SLOTS: Final = 1 << _SLOT_BITS
 
@@ -92,7 +95,7 @@ class Lexical:
     """What the words of a question say about the memories."""
 
     slots: NDArray[np.int32]  # the memories that hold its rarer words: the best, and some others
-    scores: NDArray[np.float64]  # by slot, for all memories
+    scores: NDArray[np.float64]  # by slot; what common words add is counted for `slots` only
     exact: NDArray[np.float32]  # by slot, the rarity of the rarest word that it holds
 
 
@@ -226,8 +229,7 @@ class Postings:
         if common:
             best += self.slots - self.live  # as any of those that are gone may be in between
             slots = _contenders(slots, scores, best, float(weights.take(common).sum()))
-            for place in common:
-                self._score_only(slots, place, found, weights[place], scores)
+            self._score_only(slots, common, found, weights, scores)
         return Lexical(slots, scores, exact)
 
     def covers(
@@ -264,22 +266,35 @@ class Postings:
     def _score_only(
         self,
         slots: NDArray[np.int32],
-        place: int,
+        common: Sequence[int],
         found: LookedUp,
-        weight: np.float32,
+        weights: NDArray[np.float32],
         scores: NDArray[np.float64],
     ) -> None:
-        """Count a common word for the memories that rarer ones have found."""
-        norms = self._norms()
-        for segment, (starts, ends) in zip(self.segments, found.ranges, strict=True):
-            of_term = segment.slots[starts[place] : ends[place]]
-            if not len(of_term):
-                continue
-            at = of_term.searchsorted(slots)
-            held = (of_term.take(at, mode="clip") == slots).nonzero()[0]
-            counts = segment.counts.take(starts[place] + at.take(held)).astype(np.float32)
-            both = slots.take(held)
-            scores[both] += weight * counts / (counts + norms.take(both))
+        """Count common words for the memories that rarer ones have found."""
+        norms, reached = self._norms().take(slots), scores.take(slots)
+        for place in common:
+            for segment, (starts, ends) in zip(self.segments, found.ranges, strict=True):
+                counts = self._counts_of(segment, int(starts[place]), int(ends[place]), slots)
+                if counts is not None:
+                    reached += weights[place] * counts / (counts + norms)
+        scores[slots] = reached
+
+    def _counts_of(
+        self, segment: Segment, start: int, end: int, slots: NDArray[np.int32]
+    ) -> NDArray[np.float32] | None:
+        """How often each of these memories holds the term with these postings."""
+        if start == end:
+            return None
+        holders = segment.slots[start:end]
+        if end - start < SOUGHT_AMONG * len(slots):
+            spread = np.zeros(self.slots, np.uint8)
+            spread[holders] = segment.counts[start:end]
+            return spread.take(slots).astype(np.float32)
+        at = holders.searchsorted(slots)
+        counts = segment.counts[start:end].take(at, mode="clip").astype(np.float32)
+        counts *= holders.take(at, mode="clip") == slots
+        return counts
 
     def _norms(self) -> NDArray[np.float32]:
         """BM25's measure of how long each memory is beside the others."""

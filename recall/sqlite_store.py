@@ -87,13 +87,16 @@ class SqliteStore:
         self.scope = scope
         self.when_added: Callable[[SqliteStore], None] = _nobody_is_told
         self._questions = questions
-        self._memories: dict[int, Memory] = {}  # those found lately, as long as nothing changes
-        self._memories_of = -1  # the last change that they know of
+        self._memories: dict[int, Memory] = {}  # those found lately, while they stay as they are
         self._file = StoreFile(path, scope.project)
         self.notes = TurnNotes(self._file)
         self._pending = Pending(self._file, self.embedder)
-        self._following = Following(self._file, self._pending.model)
+        self._following = Following(self._file, self._pending.model, self._forget_memories)
         self._file.when_opened = self._forget_index
+
+    def _forget_memories(self, changed: Iterable[int]) -> None:
+        for row in changed:
+            self._memories.pop(row, None)
 
     def _forget_index(self) -> None:
         """Everything in memory is to be read anew."""
@@ -290,8 +293,6 @@ class SqliteStore:
         index = self._following.index(seconds)
         if index is None:
             return Findings(failure="the memory is still being read")
-        if index.seq != self._memories_of:
-            self._memories, self._memories_of = {}, index.seq
         found = index.known(question, limit)
         if found is None:
             asked = asked_lately(question)  # while the vector is being made

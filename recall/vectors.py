@@ -50,6 +50,7 @@ class Vectors:
         # To work in, so that no search has to ask the system for memory.
         self._differing = np.empty(ROWS, np.uint64)
         self._bits = np.empty(ROWS, np.uint8)
+        self._wide = np.empty((0, dimension), np.float32)
 
     def put(self, first_slot: int, values: NDArray[np.int8]) -> None:
         """Keep the vectors of slots that follow one another; a row of zeros is no vector."""
@@ -134,7 +135,11 @@ class Vectors:
     def _cosines(
         self, block: _Block, question: NDArray[np.float32], rows: Slots
     ) -> NDArray[np.float32]:
-        near: NDArray[np.float32] = block.values.take(rows, axis=0).astype(np.float32) @ question
+        if len(rows) > len(self._wide):
+            self._wide = np.empty((2 * len(rows), self.dimension), np.float32)
+        wide = self._wide[: len(rows)]
+        wide[:] = block.values.take(rows, axis=0)
+        near: NDArray[np.float32] = wide @ question
         near *= block.scales.take(rows)
         return near
 

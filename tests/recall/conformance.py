@@ -212,6 +212,16 @@ class Essentials:
         assert kept(store, old.id).successor == new.id
         assert kept(store, new.id).successor is None
 
+    def test_what_was_found_before_is_told_as_it_is_now(self, store: Store) -> None:
+        question = "Write a function that adds numbers."
+        [old] = add(store, say("Always start function names with x_."))
+        assert [hit.memory.successor for hit in hits(store, question)] == [None]
+
+        [new] = add(store, say("Always start function names with y_."))
+
+        told = {hit.memory.id: hit.memory.successor for hit in hits(store, question)}
+        assert told == {old.id: new.id, new.id: None}
+
     def test_an_edited_memory_is_found_by_its_new_words_only(self, store: Store) -> None:
         add(store, "The invoices are printed every Thursday afternoon.")
         [added] = add(store, "The spare key hangs behind the boiler.")

@@ -314,6 +314,21 @@ def test_of_very_common_words_only_some_are_read() -> None:
     assert found.scores[:2].tolist() == near(bm25(corpus, counted)[:2])
 
 
+def test_a_very_common_word_counts_for_the_few_that_a_rare_one_finds() -> None:
+    corpus: Corpus = [{2: 1 + slot % 3} for slot in range(POSTINGS_READ + 1)]
+    for slot in (0, 5_000, len(corpus) - 1):
+        corpus[slot][7] = 1
+    corpus += [{7: 1}, {7: 1, 2: 2}]
+    corpus.insert(0, {7: 2})
+    question = {7: 5.0, 2: 0.5}
+
+    found = search(postings_of(corpus), question)
+
+    assert found.slots.tolist() == [slot for slot, text in enumerate(corpus) if 7 in text]
+    expected = bm25(corpus, question)
+    assert found.scores[found.slots].tolist() == near([expected[slot] for slot in found.slots])
+
+
 def test_a_question_of_many_unknown_words_is_answered_by_the_one_that_is_known() -> None:
     corpus: Corpus = [{5: 1} for _ in range(50)]
     corpus[30][7] = 1
