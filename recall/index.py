@@ -83,7 +83,6 @@ class Index:
         self._speaker_numbers: dict[str, int] = {}
         # Agents ask the same again and again while they work; whatever changes empties this.
         self._answers: OrderedDict[tuple[tuple[int, int], bool, int], Found] = OrderedDict()
-        self._place_of = np.zeros(0, np.int32)  # to work in; all -1 but for moments
         self._stated = Standing.of({})
         self._rules: dict[int, list[Stated]] = {}
 
@@ -305,13 +304,8 @@ class Index:
 
     def _places(self, slots: Slots, *wanted: Slots) -> list[NDArray[np.int32]]:
         """Where each of the wanted lies among the slots; -1 for nowhere, as for a slot of -1."""
-        place_of = self._place_of
-        if len(place_of) <= self.slots:
-            place_of = self._place_of = np.full(len(self._about) + 1, -1, np.int32)
-        place_of[slots] = np.arange(len(slots), dtype=np.int32)
-        found = [place_of.take(each) for each in wanted]
-        place_of[slots] = -1
-        return found
+        with self.words.places.of(slots, self.slots) as place_of:
+            return [place_of.take(each) for each in wanted]
 
     def _fits(self, vector: Vector | None) -> bool:
         """Whether a question's vector can be compared with the memories'."""

@@ -5,10 +5,11 @@ term; new memories form a small one, and small ones are merged into larger ones,
 stays cheap and a search touches few of them.
 """
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ POSTINGS_READ: Final = 10_000
 TERMS_READ: Final = 40
 COMMON_TERMS_READ: Final = 12
 # Up to so many postings of a term, all are read along with others; that is quicker than searching.
-READ_WHOLE: Final = 256
+READ_WHOLE: Final = 1_024
 # From so many times as many postings on, it is quicker to seek the memories among them than to
 # spread them out.
 SOUGHT_AMONG: Final = 20
@@ -27,6 +28,7 @@ _SLOT_BITS: Final = 24  # of a packed posting: 32 bits of term, 24 of slot, 8 of
 MOST_SLOTS: Final = 1 << _SLOT_BITS
 
 type Terms = Mapping[int, int]
+type Int32s = NDArray[np.int32]
 
 
 def pack_terms(counts: Terms) -> bytes:
@@ -99,6 +101,25 @@ class Lexical:
     exact: NDArray[np.float32]  # by slot, the rarity of the rarest word that it holds
 
 
+class Places:
+    """Where each of some slots lies among them, to be read off rather than sought."""
+
+    def __init__(self) -> None:
+        self._place_of = np.zeros(0, np.int32)  # to work in; all -1 but for moments
+
+    @contextlib.contextmanager
+    def of(self, slots: NDArray[np.signedinteger[Any]], all_slots: int) -> Iterator[Int32s]:
+        """By slot, its place among these, of equal ones the first; -1 for any other."""
+        if len(self._place_of) <= all_slots:
+            self._place_of = np.full(2 * all_slots + 1, -1, np.int32)
+        place_of = self._place_of
+        place_of[slots[::-1]] = np.arange(len(slots) - 1, -1, -1, dtype=np.int32)
+        try:
+            yield place_of
+        finally:
+            place_of[slots] = -1
+
+
 class Postings:
     """All segments of one scope, and what BM25 needs to know of the memories."""
 
@@ -109,6 +130,7 @@ class Postings:
         self.slots = 0
         self.live = 0
         self.live_length = 0.0
+        self.places = Places()
         self._norms_known: NDArray[np.float32] | None = None
         self._later: list[NDArray[np.uint64]] = []
 
@@ -244,24 +266,23 @@ class Postings:
         """
         if rows is None:
             rows = np.arange(len(found.holders))
-        memories = np.sort(slots)  # of equal ones, only the first is looked at
-        held = np.zeros((rows.max(initial=-1) + 1, len(memories)), np.bool_)
-        if not len(memories):
+        held = np.zeros((rows.max(initial=-1) + 1, len(slots)), np.bool_)
+        if not len(slots):
             return held
-        for segment, (starts, ends) in zip(self.segments, found.ranges, strict=True):
-            sizes = ends - starts
-            is_common = sizes > READ_WHOLE
-            for often in is_common.nonzero()[0].tolist():
-                of_term = segment.slots[starts[often] : ends[often]]
-                at = of_term.searchsorted(memories)
-                held[rows[often]] |= of_term.take(at, mode="clip") == memories
-            seldom = (~is_common).nonzero()[0]
-            sizes = sizes.take(seldom)
-            holders = segment.slots.take(_together(starts.take(seldom), sizes))
-            at = memories.searchsorted(holders)
-            here = (memories.take(at, mode="clip") == holders).nonzero()[0]
-            held[rows.take(seldom).repeat(sizes).take(here), at.take(here)] = True
-        return held.take(memories.searchsorted(slots), axis=1)
+        with self.places.of(slots, self.slots) as place_of:  # of equal ones, of the first
+            for segment, (starts, ends) in zip(self.segments, found.ranges, strict=True):
+                sizes = ends - starts
+                is_common = sizes > READ_WHOLE
+                for often in is_common.nonzero()[0].tolist():
+                    of_term = segment.slots[starts[often] : ends[often]]
+                    at = of_term.searchsorted(slots)
+                    held[rows[often]] |= of_term.take(at, mode="clip") == slots
+                seldom = (~is_common).nonzero()[0]
+                sizes = sizes.take(seldom)
+                at = place_of.take(segment.slots.take(_together(starts.take(seldom), sizes)))
+                here = (at >= 0).nonzero()[0]
+                held[rows.take(seldom).repeat(sizes).take(here), at.take(here)] = True
+            return held.take(place_of.take(slots), axis=1)
 
     def _score_only(
         self,
