@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Final
 
-from recall.errors import MemoryUnavailable
+from recall.errors import MemoryUnavailable, told
 from recall.records import USER, Hit, Kind, Memory, Recollection, Scope
 from recall.redact import VERSION, redact
 from recall.render import tokens
@@ -154,8 +154,7 @@ class Recall:
         now = time.monotonic()
         if now - self._warned >= SECONDS_BETWEEN_WARNINGS:
             self._warned = now
-            told = str(error) if isinstance(error, MemoryUnavailable) else type(error).__name__
-            logger.warning("memory not recalled: %s", told)
+            logger.warning("memory not recalled: %s", told(error))
 
     def close(self) -> None:
         """End the threads, and write what is still to be counted."""

@@ -13,3 +13,11 @@ class StoreDamaged(MemoryUnavailable):
 
 class StoreTooNew(MemoryUnavailable):
     """The user updates this program; the file of a later version stays untouched."""
+
+
+def told(error: Exception) -> str:
+    """What a log may say of an error: our own words, of anybody else's only the class.
+
+    In theirs may be what somebody said, or a secret; ours name files and reasons.
+    """
+    return str(error) if isinstance(error, MemoryUnavailable) else type(error).__name__

@@ -21,7 +21,7 @@ from typing import Final
 
 from recall.distill import Distiller, NoDistiller
 from recall.drafts import Lesson, forgetting, lesson
-from recall.errors import MemoryUnavailable, StoreTooNew
+from recall.errors import MemoryUnavailable, StoreTooNew, told
 from recall.records import USER, Draft, Exchange, Findings, Kind, Memory, Role, Scope
 from recall.store import Opens, Store
 from recall.wishes import Forget, is_likely
@@ -248,8 +248,7 @@ class Learner:
             try:
                 parts = self._parts(item)
             except Exception as error:
-                # Its text may be in the message, so the message is not told.
-                logger.warning("memory.skipped error=%s", type(error).__name__)
+                logger.warning("memory.skipped reason=%r", told(error))
                 self._drop(item)
                 continue
             item.parts = len(parts)
@@ -403,7 +402,7 @@ class Learner:
             try:
                 store.count_redactions(found)
             except _PASSING as error:  # the memories are stored; a count is not worth a second go
-                logger.warning("memory.uncounted error=%s", type(error).__name__)
+                logger.warning("memory.uncounted reason=%r", told(error))
 
     def _hold(self, scope: Scope, parts: deque[_Part], error: Exception) -> None:
         now = time.monotonic()
@@ -423,15 +422,12 @@ class Learner:
             held.due = now + held.pause
         else:
             self._held[scope] = _Held(kept, now + FIRST_PAUSE, FIRST_PAUSE)
-            logger.warning("memory.waits scope=%s error=%s", scope, type(error).__name__)
+            logger.warning("memory.waits scope=%s reason=%r", scope, told(error))
 
     def _lose(self, scope: Scope, parts: deque[_Part], error: Exception) -> None:
         if parts:
             logger.warning(
-                "memory.lost exchanges=%d scope=%s error=%s",
-                len(parts),
-                scope,
-                type(error).__name__,
+                "memory.lost exchanges=%d scope=%s reason=%r", len(parts), scope, told(error)
             )
         while parts:
             part = parts.popleft()
@@ -439,7 +435,7 @@ class Learner:
             self._finish(part)
 
     def _skip(self, part: _Part, error: Exception) -> None:
-        logger.warning("memory.skipped error=%s", type(error).__name__)
+        logger.warning("memory.skipped reason=%r", told(error))
         part.item.is_whole = False
         self._finish(part)
 

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Final
 
 from recall.engine import BUDGET, DEADLINE, Recall
-from recall.errors import MemoryUnavailable
+from recall.errors import MemoryUnavailable, told
 from recall.records import Recollection, Scope
 from recall.render import render, tokens
 from recall.turns import Note, Turns
@@ -130,7 +130,7 @@ class Reminder:
             found = self._pool.submit(self._turns.find, asked.scope, turns, asked.session, seconds)
             return await asyncio.wait_for(asyncio.wrap_future(found), seconds)
         except (TimeoutError, MemoryUnavailable) as error:
-            logger.warning("memory.turns_unknown error=%s", type(error).__name__)
+            logger.warning("memory.turns_unknown reason=%r", told(error))
             return None
 
     async def _first_time(

@@ -12,17 +12,18 @@ import re
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Final, Protocol
 
 from recall.embedding import Embedder, EmbeddingFailed, MiniLM, Questions
-from recall.errors import MemoryUnavailable
+from recall.errors import MemoryUnavailable, told
 from recall.process import be_background
 from recall.records import USER, Scope
-from recall.sqlite_file import connect, translated
+from recall.sqlite_file import connect, readable, translated
 from recall.sqlite_store import SqliteStore
+from routing.paths import keep_private
 
 logger = logging.getLogger("memory_proxy")
 
@@ -34,8 +35,12 @@ SECONDS_TO_END: Final = 5.0
 SECONDS_AFTER_A_FAILURE: Final = 30.0
 
 
+def _nobody_is_told(_error: MemoryUnavailable) -> None:
+    """Who asks wants only what can be read."""
+
+
 class Stores:
-    """The stores of one user, each opened when it is first asked for.
+    """The stores of one user, each opened when it is first asked for, in a directory of their own.
 
     Where they are tended, a thread keeps the indexes tidy and makes the vectors that are missing.
     """
@@ -89,6 +94,7 @@ class Stores:
 
     def _make(self, scope: Scope, opening: Future[SqliteStore]) -> None:
         try:
+            self._keep_private()
             store = SqliteStore(self.path_of(scope), scope, self._questions)
         except BaseException as error:
             with self._lock:
@@ -139,16 +145,36 @@ class Stores:
         name = re.sub(r"[^\w.-]+", "-", Path(scope.project).name).strip("-.")[:40] or "project"
         return self.directory / PROJECTS / f"{name}-{hashlib.sha256(path).hexdigest()[:16]}.db"
 
-    def known(self) -> list[Scope]:
-        """The scopes that have a file, the user's own first."""
+    def _keep_private(self) -> None:
+        """Both directories are for their owner alone, also those that were copied here."""
+        for directory in (self.directory, self.directory / PROJECTS):
+            keep_private(directory)
+
+    def known(self, missed: Callable[[MemoryUnavailable], None] = _nobody_is_told) -> list[Scope]:
+        """The scopes that have a file, the user's own first.
+
+        Of a file that cannot be read nobody knows whose it is; `missed` is told, and others go on.
+        """
         scopes = [USER] if self.exists(USER) else []
-        for path in sorted((self.directory / PROJECTS).glob("*.db")):
-            with contextlib.suppress(MemoryUnavailable), translated(path):
-                with contextlib.closing(connect(path)) as db:
-                    found = db.execute("SELECT value FROM meta WHERE name = 'scope'").fetchone()
-                if found and found[0]:
-                    scopes.append(Scope(found[0].decode("utf-8", "surrogatepass")))
+        for path in self._files(missed):
+            try:
+                label = _label_of(path)
+            except MemoryUnavailable as error:
+                missed(error)
+                continue
+            if label:
+                scopes.append(Scope(label))
         return scopes
+
+    def _files(self, missed: Callable[[MemoryUnavailable], None]) -> list[Path]:
+        """Those of the projects."""
+        directory = self.directory / PROJECTS
+        try:
+            with translated(directory), contextlib.suppress(FileNotFoundError):
+                return sorted(path for path in directory.iterdir() if path.suffix == ".db")
+        except MemoryUnavailable as error:
+            missed(error)
+        return []
 
     def close(self) -> None:
         """Let go of all files and threads."""
@@ -162,6 +188,15 @@ class Stores:
         for store in stores:
             with contextlib.suppress(sqlite3.Error):
                 store.close()
+
+
+def _label_of(path: Path) -> str | None:
+    """The project whose memory a file is; none, as long as it is only just being made."""
+    with readable(path), translated(path), contextlib.closing(connect(path)) as db:
+        if not db.execute("SELECT 1 FROM sqlite_master").fetchone():
+            return None
+        found = db.execute("SELECT value FROM meta WHERE name = 'scope'").fetchone()
+        return found[0].decode("utf-8", "surrogatepass") if found and found[0] else None
 
 
 class Tended(Protocol):
@@ -206,8 +241,7 @@ class Tender(threading.Thread):
                 if store.embed_pending(limit=EMBEDDED_IN_A_ROW) == EMBEDDED_IN_A_ROW:
                     self.wake(store)
             except Exception as error:  # whatever it is, other stores wait as well
-                told = str(error) if isinstance(error, MemoryUnavailable) else type(error).__name__
-                logger.warning("memory vectors wait: %s", told)
+                logger.warning("memory vectors wait: %s", told(error))
                 self._let_rest(store, is_model=isinstance(error, EmbeddingFailed))
 
     def _next(self) -> Tended | None:

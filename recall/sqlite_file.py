@@ -4,6 +4,7 @@ import contextlib
 import functools
 import logging
 import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ SECONDS_FOR_A_LOCK: Final = 5.0
 # Reading all of a file costs some 2 ms a megabyte. What is damaged in a larger one is found when
 # its index is read, which is done right after the opening and reads nearly as much.
 CHECKED_WHOLE: Final = 16 * 2**20
+NEARLY_NO_ROOM: Final = 64 * 2**10  # bytes: some more than what SQLite needs for opening a file
 _COMPANIONS: Final = ("-wal", "-shm")
 
 
@@ -65,12 +67,11 @@ def translated(path: Path) -> Iterator[None]:
     """Tell SQLite's errors and the system's as ours."""
     try:
         yield
-    except sqlite3.DatabaseError as error:
+    except sqlite3.Error as error:
         if is_damage(error):
             raise StoreDamaged(f"{path} is damaged: {error}.") from error
-        raise MemoryUnavailable(f"{path} cannot be used now: {error}") from error
-    except sqlite3.Error as error:
-        raise MemoryUnavailable(f"{path} cannot be used now: {error}") from error
+        reason = f"the disk is full ({error})" if _is_for_lack_of_room(error, path) else str(error)
+        raise MemoryUnavailable(f"{path} cannot be used now: {reason}") from error
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise MemoryUnavailable(f"{path} cannot be used now: {reason}") from error
@@ -87,10 +88,23 @@ def readable(path: Path) -> Iterator[None]:
 
 def is_damage(error: sqlite3.Error) -> bool:
     """The file itself is bad; waiting, or freeing the disk, would not help."""
-    code = getattr(error, "sqlite_errorcode", None)
-    if code is None:
+    return _code_of(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def _is_for_lack_of_room(error: sqlite3.Error, path: Path) -> bool:
+    """Whether the disk is full; who only wants to read is told of an I/O error then."""
+    if _code_of(error) not in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
         return False
-    return code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    try:
+        return shutil.disk_usage(path.parent).free < NEARLY_NO_ROOM
+    except OSError:
+        return False
+
+
+def _code_of(error: sqlite3.Error) -> int | None:
+    """SQLite's own code, without the details; an error of the module has none."""
+    code: int | None = getattr(error, "sqlite_errorcode", None)
+    return None if code is None else code & 0xFF
 
 
 @contextlib.contextmanager

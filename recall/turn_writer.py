@@ -11,7 +11,7 @@ from itertools import islice
 from types import MappingProxyType
 from typing import Final, Protocol
 
-from recall.errors import MemoryUnavailable, StoreTooNew
+from recall.errors import MemoryUnavailable, StoreTooNew, told
 from recall.records import USER, Scope
 from recall.scopes import Stores
 from recall.turn_notes import Change, Place, Seen, State
@@ -280,7 +280,7 @@ class TurnWriter:
         with self.lock:
             self._pauses[scope] = _Pause(time.monotonic() + seconds, seconds)
         if before is None:
-            logger.warning("memory.turns_wait scope=%s error=%s", scope, type(error).__name__)
+            logger.warning("memory.turns_wait scope=%s reason=%r", scope, told(error))
 
     def _lose(self, scope: Scope, batch: Iterable[Place] | None, error: Exception) -> None:
         """Nothing that waiting could mend, of some places or all; in memory it is still known."""
@@ -292,9 +292,7 @@ class TurnWriter:
                 self._waiting.pop(scope, None)
                 self._untidy.pop(scope, None)
             self.lock.notify_all()
-        logger.warning(
-            "memory.turns_lost turns=%d scope=%s error=%s", lost, scope, type(error).__name__
-        )
+        logger.warning("memory.turns_lost turns=%d scope=%s reason=%r", lost, scope, told(error))
 
 
 def seen_of_user(stores: Stores, seconds: float) -> Seen:

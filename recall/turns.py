@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from recall.errors import MemoryUnavailable
+from recall.errors import MemoryUnavailable, told
 from recall.records import Scope
 from recall.redact import VERSION, redact
 from recall.scopes import Stores
@@ -267,7 +267,7 @@ class Turns:
                 self._remember(scope, place, _Known(note, state, self._clock()))
             self._writer.look_through_once(scope)
         except Exception as error:  # whoever keeps has a request to serve
-            logger.warning("memory.turn_not_kept error=%s", type(error).__name__)
+            logger.warning("memory.turn_not_kept reason=%r", told(error))
             return False
         return True
 
@@ -282,7 +282,7 @@ class Turns:
                     self._known[scope, place] = replace(known, note=note)
                 self._writer.write_soon(scope, place, answered=True)
         except Exception as error:
-            logger.warning("memory.turn_not_kept error=%s", type(error).__name__)
+            logger.warning("memory.turn_not_kept reason=%r", told(error))
 
     def _remember(self, scope: Scope, place: Place, known: _Known) -> None:
         """Have a note in memory, unless a newer one came meanwhile; holding the lock."""

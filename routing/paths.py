@@ -3,6 +3,7 @@
 import contextlib
 import glob
 import os
+import stat
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -77,6 +78,17 @@ def private_directory(path: Path) -> None:
         missing.pop()
     for directory in reversed(missing):
         directory.mkdir(mode=0o700, exist_ok=True)
+
+
+def keep_private(directory: Path) -> None:
+    """Shut others out of a directory of ours alone that they can enter, such as after a copy.
+
+    Where that is refused, or none is there, nothing happens.
+    """
+    with contextlib.suppress(OSError):
+        mode = stat.S_IMODE(directory.stat().st_mode)
+        if mode & 0o077:
+            directory.chmod(mode & ~0o077)
 
 
 def write_private(path: Path, data: bytes) -> None:

@@ -2,11 +2,13 @@
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -44,6 +46,9 @@ from scripts.memory_view import (
     unknown,
     whose,
 )
+
+if TYPE_CHECKING:
+    from recall.lines import Line
 
 PREVIEWED = 20
 EMBEDDED_OF_MANY = 500  # at once, which takes some five seconds
@@ -252,7 +257,8 @@ def export(view: View, file: str, force: bool) -> None:
     if file != "-" and path.exists() and not force:
         raise ProxyError(f"{printable(file)} exists; --force replaces it.")
     with view.store() as store:
-        if not store.count():
+        there = store.stats()
+        if not (there.kinds or there.exchanges or there.tombstones):
             # An empty file in the place of an earlier export would be a loss.
             raise view.nothing()
         if file == "-":
@@ -260,13 +266,14 @@ def export(view: View, file: str, force: bool) -> None:
                 sys.stdout.write(as_json(line) + "\n")
             sys.stdout.flush()
             return
-        count = 0
+        counts: Counter[str] = Counter()
         with replacing(path) as written:
-            for count, line in enumerate(store.export(), start=1):  # noqa: B007 - used below
+            for line in _counted(store.export(), counts):
                 written.write((as_json(line) + "\n").encode())
+    memories = many(counts["memory"], "memory", "memories")
     view.answer(
-        {"file": str(path.absolute()), "lines": count},
-        f"Exported: {many(count, 'line', 'lines')} to {printable(file)}, readable by you alone.",
+        {"file": str(path.absolute()), "lines": counts.total()},
+        f"Exported: {memories}{_with(counts)}, to {printable(file)}, readable by you alone.",
     )
 
 
@@ -278,15 +285,19 @@ def import_(view: View, file: str) -> None:
 
     What is known already is left as it is. FILE may be - for the standard input.
     """
+    counts: Counter[str] = Counter()
     with whole(file) as source, view.store(to_write=True, by_meaning=True) as store:
         lines = Lines(source, "the standard input" if file == "-" else printable(file))
         try:
-            new = store.import_lines(lines)
+            new = store.import_lines(_counted(lines, counts))
         except ValueError as error:
             raise lines.mistake(str(error)) from error
         embed(store, EMBEDDED_OF_MANY)
     known = lines.memories - new
-    view.answer({"new": new, "known": known}, f"Imported: {new} new, {known} known already.")
+    view.answer(
+        {"new": new, "known": known},
+        f"Imported: {new} new, {known} known already{_with(counts)}.",
+    )
 
 
 @memory.command()
@@ -328,15 +339,37 @@ def redact(view: View) -> None:
 
 def overview(view: View) -> None:
     """A line for every memory there is: how many, how large, whose."""
-    found = [(store.scope.project, store.stats(), store.path) for store in view.everywhere()]
+    missed: list[ProxyError] = []
+    found = [*view.everywhere(missed.append)]
     if view.machine:
-        fields = [stats_fields(counted, project, path, []) for project, counted, path in found]
-        click.echo(as_json(fields, indent=2))
-        return
-    for project, counted, _path in found:
-        click.echo(stats_line(counted, project or "you, across all projects"))
-    if not found:
+        every = [stats_fields(counted, scope.project, path, []) for scope, path, counted in found]
+        click.echo(as_json(every, indent=2))
+    elif found or missed:
+        for scope, _path, counted in found:
+            click.echo(stats_line(counted, scope.project or "you, across all projects"))
+    else:
         click.echo("Nothing is remembered yet.")
+    for error in missed:
+        click.echo(f"Error: {printable(str(error))}", err=True)
+    if missed:
+        click.get_current_context().exit(1)
+
+
+def _counted(lines: Iterable["Line"], counts: Counter[str]) -> Iterator["Line"]:
+    """The lines of an export, counted by their type as they come."""
+    for line in lines:
+        counts[str(line.get("type"))] += 1
+        yield line
+
+
+def _with(counts: Mapping[str, int]) -> str:
+    """What an export holds beside memories, in words."""
+    sorts = {
+        "exchange": ("exchange", "exchanges"),
+        "tombstone": ("mark of a forgotten sentence", "marks of forgotten sentences"),
+    }
+    found = [many(counts[sort], *words) for sort, words in sorts.items() if counts.get(sort)]
+    return f", with {' and '.join(found)}" if found else ""
 
 
 def _given(words: tuple[str, ...]) -> str:

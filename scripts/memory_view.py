@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,7 +16,7 @@ from routing.errors import ProxyError
 from scripts.memory_output import as_json, printable
 
 if TYPE_CHECKING:
-    from recall.sqlite_store import SqliteStore
+    from recall.sqlite_store import SqliteStore, Stats
     from scripts.command import Desk
 
 PAGE = 200
@@ -73,15 +74,25 @@ class View:
     def name(self) -> str:
         return printable(self.scope.project or "you, across all projects")
 
-    def everywhere(self) -> Iterator["SqliteStore"]:
-        """The store of every memory there is, the user's own first."""
+    def everywhere(
+        self, missed: Callable[[ProxyError], None]
+    ) -> Iterator[tuple[Scope, Path, "Stats"]]:
+        """How much there is of every memory, the user's own first, and where.
+
+        `missed` is told of each that cannot be used, and the others go on.
+        """
         from recall.scopes import Stores
 
         stores = Stores(self._desk.places.memory_dir)
         try:
-            for scope in stores.known():
-                with stores.open(scope) as store:
-                    yield store
+            for scope in stores.known(missed):
+                try:
+                    with stores.open(scope) as store:
+                        counted = store.stats()
+                except ProxyError as error:
+                    missed(error)
+                else:
+                    yield scope, store.path, counted
         finally:
             stores.close()
 

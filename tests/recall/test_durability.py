@@ -12,7 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -24,6 +24,7 @@ from recall.errors import MemoryUnavailable  # noqa: E402
 from recall.learn import Learner, Progress  # noqa: E402
 from recall.records import Draft, Exchange, Scope  # noqa: E402
 from recall.scopes import Stores  # noqa: E402
+from recall.sqlite_file import translated  # noqa: E402
 from recall.sqlite_store import SqliteStore  # noqa: E402
 from tests.recall.conformance import (  # noqa: E402
     LONG_ENOUGH,
@@ -464,6 +465,29 @@ def test_a_store_goes_on_when_the_disk_has_room_again(small_disk: Path) -> None:
         add(store, "The parrot is green.")
         assert found(store, "Is the parrot green?")[0] == "The parrot is green."
     assert is_sound(small_disk / "garden.db")
+
+
+@pytest.mark.e2e
+def test_who_opens_a_store_on_a_full_disk_is_told_that_it_is_full(small_disk: Path) -> None:
+    path = small_disk / "garden.db"
+    with opened(path) as store:
+        add(store, "The lamp is red.")
+    with (small_disk / "ballast").open("wb", buffering=0) as ballast, suppress(OSError):
+        while True:
+            ballast.write(bytes(4_096))
+
+    for one in (path, small_disk / "new.db"):
+        with pytest.raises(MemoryUnavailable, match=r"cannot be used now: the disk is full \("):
+            SqliteStore(one, PROJECT)
+
+
+def test_a_disk_that_fails_is_not_called_full(tmp_path: Path) -> None:
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR_READ
+    for path in (tmp_path / "garden.db", tmp_path / "gone" / "garden.db"):
+        with pytest.raises(MemoryUnavailable) as caught, translated(path):
+            raise error
+        assert str(caught.value) == f"{path} cannot be used now: disk I/O error"
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or not os.geteuid(), reason="root may write all")

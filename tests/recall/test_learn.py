@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import pytest
 
-from recall.errors import MemoryUnavailable, StoreTooNew
+from recall.errors import MemoryUnavailable, StoreTooNew, told
 from recall.learn import AT_ONCE, Learner, Progress
 from recall.records import USER, Added, Draft, Exchange, Kind, Memory, Scope
 from recall.scopes import Stores
@@ -59,7 +59,7 @@ class Watched:
 
     def add_many(
         self, lessons: Sequence[tuple[Sequence[Draft], Exchange | None]]
-    ) -> list[list[Added]]:
+    ) -> Sequence[Sequence[Added]]:
         for _, given in lessons:
             self._before(given)
         return self._store.add_many(lessons)
@@ -332,18 +332,29 @@ def test_a_store_that_fails_for_good_holds_up_no_other(
     assert learner.progress() == Progress(learned=20, dropped=20)
     assert len(memories(stores, Scope("/q"))) == 20
     lines = [record.getMessage() for record in caplog.records]
-    assert lines[0] == "memory.waits scope=/p error=MemoryUnavailable"
+    assert lines[0] == "memory.waits scope=/p reason='The lock number 7 is held.'"
+    assert all(line.endswith(" reason='The lock number 7 is held.'") for line in lines)
     lost = [line for line in lines if line.startswith("memory.lost ")]
     assert sum(int(line.split("exchanges=")[1].split()[0]) for line in lost) == 20
     assert learner.close(LONG_ENOUGH)
 
 
-@pytest.mark.parametrize("error", [StoreTooNew("Made by a later version."), ValueError("a bug")])
-def test_where_waiting_cannot_help_nobody_waits(stores: Stores, error: Exception) -> None:
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (StoreTooNew("Made later. Update the program."), "Made later. Update the program."),
+        (ValueError("what somebody said"), "ValueError"),
+    ],
+)
+def test_where_waiting_cannot_help_nobody_waits(
+    stores: Stores, error: Exception, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
     learner = Learner(Broken(stores, error, "/p", times=float("inf")), patience=1e9)
     learner.offer(exchange(1))
     assert learner.settle(LONG_ENOUGH)
     assert learner.progress() == Progress(dropped=1)
+    [line] = [record.getMessage() for record in caplog.records]
+    assert line == f"memory.lost exchanges=1 scope=/p reason={reason!r}"
     assert learner.close(LONG_ENOUGH)
 
 
@@ -361,7 +372,22 @@ def test_one_exchange_that_cannot_be_stored_stops_no_other(
     assert learner.settle(LONG_ENOUGH)
     assert learner.progress() == Progress(learned=29, dropped=1)
     assert len(memories(stores)) == 29
-    assert f"memory.skipped error={type(error).__name__}" in caplog.text
+    assert f"memory.skipped reason={told(error)!r}" in caplog.text
+    assert learner.close(LONG_ENOUGH)
+
+
+def test_of_a_file_that_cannot_be_used_the_log_says_which_and_why(
+    stores: Stores, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = stores.path_of(PROJECT)
+    path.mkdir(parents=True)
+    learner = Learner(stores)
+    learner.offer(exchange(1))
+    assert not learner.settle(0.5)
+    [line] = [record.getMessage() for record in caplog.records]
+    assert line.startswith("memory.waits scope=/p reason=")
+    assert f"{path} cannot be used now: " in line
+    path.rmdir()
     assert learner.close(LONG_ENOUGH)
 
 

@@ -4,6 +4,7 @@ import contextlib
 import gc
 import logging
 import sqlite3
+import stat
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -90,6 +91,10 @@ def opening(tmp_path: Path) -> Iterator[Opening]:
             return stores
 
         yield begin
+
+
+def mode_of(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
 
 
 def learn(stores: Stores, *texts: str, scope: Scope = PROJECT) -> None:
@@ -223,11 +228,44 @@ def test_the_users_own_comes_first_among_the_known(opening: Opening) -> None:
 
 def test_what_cannot_be_read_is_not_among_the_known(opening: Opening, tmp_path: Path) -> None:
     learn(opening(), "the kiln is hot")
-    (tmp_path / PROJECTS / "junk-0123456789abcdef.db").write_bytes(b"junk" * 999)
-    (tmp_path / PROJECTS / "empty-0123456789abcdef.db").touch()
-    (tmp_path / PROJECTS / "folder-0123456789abcdef.db").mkdir()
+    junk = tmp_path / PROJECTS / "junk-0123456789abcdef.db"
+    junk.write_bytes(b"junk" * 999)
+    folder = tmp_path / PROJECTS / "folder-0123456789abcdef.db"
+    folder.mkdir()
+    missed: list[MemoryUnavailable] = []
 
     assert opening().known() == [PROJECT]
+    assert opening().known(missed.append) == [PROJECT]
+
+    assert str(missed[0]).startswith(f"{folder} cannot be used now: ")
+    assert str(missed[1]).startswith(f"{junk} is damaged: ")
+    assert len(missed) == 2
+    assert junk.exists()
+
+
+def test_a_file_that_is_only_just_being_made_is_neither_known_nor_missed(
+    opening: Opening, tmp_path: Path
+) -> None:
+    learn(opening(), "the kiln is hot")
+    (tmp_path / PROJECTS / "empty-0123456789abcdef.db").touch()
+    begun = tmp_path / PROJECTS / "begun-0123456789abcdef.db"
+    with contextlib.closing(sqlite3.connect(begun)) as db:
+        db.execute("PRAGMA journal_mode = WAL")
+    missed: list[MemoryUnavailable] = []
+
+    assert opening().known(missed.append) == [PROJECT]
+    assert missed == []
+
+
+def test_where_the_projects_cannot_be_looked_through_it_is_told(
+    opening: Opening, tmp_path: Path
+) -> None:
+    (tmp_path / PROJECTS).touch()
+    missed: list[MemoryUnavailable] = []
+
+    assert opening().known(missed.append) == []
+    [error] = missed
+    assert str(error).startswith(f"{tmp_path / PROJECTS} cannot be used now: ")
 
 
 def test_files_are_private(opening: Opening, tmp_path: Path) -> None:
@@ -237,6 +275,25 @@ def test_files_are_private(opening: Opening, tmp_path: Path) -> None:
 
     for path in tmp_path.rglob("*"):
         assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path
+
+
+def test_directories_that_a_copy_has_opened_to_others_are_shut_again(
+    opening: Opening, tmp_path: Path
+) -> None:
+    memory = tmp_path / "home" / "memory"
+    directories = [memory, memory / PROJECTS]
+    for scope in (PROJECT, USER):
+        with contextlib.closing(Stores(memory)) as stores:
+            learn(stores, "the kiln is hot", scope=scope)
+        for directory in (*directories, memory.parent):
+            directory.chmod(0o755)
+
+        with contextlib.closing(Stores(memory)) as stores, stores.open(scope) as store:
+            assert store.count() == 1
+
+        assert [mode_of(directory) for directory in directories] == [0o700, 0o700]
+        # Whoever named it may have others in it.
+        assert mode_of(memory.parent) == 0o755
 
 
 # --- opening and closing -------------------------------------------------------------------

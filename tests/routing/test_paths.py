@@ -3,7 +3,14 @@ from pathlib import Path
 
 import pytest
 
-from routing.paths import Places, places, private_directory, unfinished, write_private
+from routing.paths import (
+    Places,
+    keep_private,
+    places,
+    private_directory,
+    unfinished,
+    write_private,
+)
 
 
 def mode_of(path: Path) -> int:
@@ -54,6 +61,27 @@ def test_a_directory_that_exists_keeps_its_mode(tmp_path: Path) -> None:
     private_directory(shared)
 
     assert mode_of(shared) == 0o755
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(0o755, 0o700), (0o770, 0o700), (0o700, 0o700), (0o500, 0o500)]
+)
+def test_a_directory_that_is_kept_private_lets_nobody_else_in(
+    tmp_path: Path, before: int, after: int
+) -> None:
+    ours = tmp_path / "ours"
+    ours.mkdir()
+    ours.chmod(before)
+
+    keep_private(ours)
+
+    assert mode_of(ours) == after
+
+
+def test_a_directory_that_is_not_there_is_not_made_by_keeping_it_private(tmp_path: Path) -> None:
+    keep_private(tmp_path / "missing")
+
+    assert not (tmp_path / "missing").exists()
 
 
 def test_a_file_in_the_place_of_a_directory_is_an_error(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import sys
 import termios
 import time
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -801,7 +801,9 @@ def test_an_export_holds_everything_and_makes_the_same_memory(
     again = person("export", "--user").stdout.splitlines()
     assert lines[1:] == [json.loads(line) for line in again[1:]]
     assert mode_of(file) == 0o600
-    assert person("import", "--user", str(file)).stdout == "Imported: 0 new, 2 known already.\n"
+    assert person("import", "--user", str(file)).stdout == (
+        "Imported: 0 new, 2 known already, with 1 exchange and 1 mark of a forgotten sentence.\n"
+    )
 
 
 def test_an_export_goes_through_a_pipe(person: Person) -> None:
@@ -833,10 +835,50 @@ def test_an_export_of_nothing_does_not_replace_an_earlier_one(
     filled(person)
     file = tmp_path / "out.jsonl"
     person("export", str(file))
-    person("forget", "--all", "--yes")
+    person.learn(scope=USER)
 
-    assert person("export", str(file), "--force").exit_code == 1
+    for place in ("--user", f"--project={tmp_path}"):
+        done = person("export", place, str(file), "--force")
+        assert done.exit_code == 1
     assert "PostgreSQL" in file.read_text()
+
+
+def test_an_export_takes_along_what_is_not_to_be_learned_again(
+    person: Person, tmp_path: Path
+) -> None:
+    plan = "The one and only plan."
+    person("add", plan)
+    person("forget", "--all", "--yes")
+    file = tmp_path / "out.jsonl"
+
+    exported = person("export", str(file))
+    imported = person("import", "--user", str(file))
+
+    assert exported.stdout == (
+        "Exported: 0 memories, with 1 mark of a forgotten sentence, to "
+        f"{file}, readable by you alone.\n"
+    )
+    assert "plan" not in file.read_text()
+    assert imported.stdout == (
+        "Imported: 0 new, 0 known already, with 1 mark of a forgotten sentence.\n"
+    )
+    assert person("add", "--user", plan).stdout == (
+        "This was forgotten on purpose, and was not added.\n"
+    )
+
+
+def test_exchanges_without_a_memory_are_exported_too(person: Person, tmp_path: Path) -> None:
+    person.learn(
+        exchange=Exchange(id="e1", project=str(person.project), question="And now?", answer="")
+    )
+
+    done = person("export", "-")
+    taken = person("import", "--user", "-", said=done.stdout)
+
+    assert "And now?" in done.stdout
+    assert taken.stdout == "Imported: 0 new, 0 known already, with 1 exchange.\n"
+    with person.places.open(USER) as store:
+        assert store.count_exchanges() == 1
 
 
 def test_an_export_that_cannot_be_written_leaves_nothing_behind(
@@ -1165,3 +1207,61 @@ def test_all_memories_there_are_can_be_seen_at_once(person: Person) -> None:
     assert [line.split()[:2] for line in told.stdout.splitlines()] == [["1", "memory"]] * 2
     assert "you, across all projects" in told.stdout.splitlines()[0]
     assert [one["project"] is None for one in machine] == [True, False]
+
+
+def test_a_memory_that_cannot_be_used_hides_no_other(person: Person, tmp_path: Path) -> None:
+    person("add", "--user", "I live in Oslo.")
+    later, junk = Scope("/work/later"), Scope("/work/junk")
+    for scope in (person.scope, later, junk):
+        person.learn(*said("The lighthouse is red."), scope=scope)
+    person.places.close()
+    with contextlib.closing(sqlite3.connect(person.places.path_of(later))) as db:
+        db.execute("PRAGMA user_version = 999")
+    person.places.path_of(junk).write_bytes(b"this was a database once" * 200)
+
+    told, machine = person("stats", "--everywhere"), person("stats", "--everywhere", "--json")
+
+    assert (told.exit_code, machine.exit_code) == (1, 1)
+    assert len(told.stdout.splitlines()) == 2
+    assert str(person.project) in told.stdout
+    assert [one["project"] for one in json.loads(machine.stdout)] == [None, str(person.project)]
+    for trouble in (told.stderr.splitlines(), machine.stderr.splitlines()):
+        assert trouble[0].startswith(f"Error: {person.places.path_of(junk)} is damaged")
+        assert trouble[1].startswith(
+            f"Error: {person.places.path_of(later)} was written by a later"
+        )
+        assert len(trouble) == 2
+
+
+@pytest.fixture
+def closed_disk(person: Person) -> Iterator[Callable[[], None]]:
+    """All memory lies on a disk of its own, on which nothing can be written any more at a call."""
+    disk = person.home / "memory"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(disk)]
+    if sys.platform != "linux" or os.geteuid() or subprocess.run(mount, check=False).returncode:
+        pytest.skip("only root can mount a disk")
+
+    def close() -> None:
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+
+    yield close
+    subprocess.run(["umount", disk], check=True)
+
+
+@pytest.mark.e2e
+def test_where_nothing_may_be_written_nobody_is_told_that_nothing_is_remembered(
+    person: Person, closed_disk: Callable[[], None]
+) -> None:
+    person("add", "The lighthouse is red.")
+    person("add", "--user", "I live in Oslo.")
+    closed_disk()
+
+    told, machine = person("stats", "--everywhere"), person("stats", "--everywhere", "--json")
+
+    assert (told.exit_code, told.stdout) == (1, "")
+    assert (machine.exit_code, machine.stdout) == (1, "[]\n")
+    assert told.stderr == machine.stderr
+    files = [person.places.path_of(scope) for scope in (person.scope, USER)]
+    for line, file in zip(told.stderr.splitlines(), files, strict=True):
+        assert line.startswith(f"Error: {file} cannot be used now: ")
