@@ -11,14 +11,13 @@ from recall.passages import LONG, Piece, packed, passages, prose, sentences, wit
 from recall.records import Directive, Draft, Evidence, Exchange, Kind, Role
 from recall.redact import VERSION, redact
 from recall.sentences import storable
-from recall.wishes import Forget, Remember, is_for_everywhere, stance, wishes
+from recall.wishes import Forget, Remember, hands_over, is_for_everywhere, stance, wishes
 
 KEPT = 262_144  # characters of a question, and of an answer, that are stored
 LONGEST = 32_768  # characters of one memory
 ANSWERED = 12  # passages of one answer
 FORGOTTEN = 10  # requests to forget of one question
 OPENING, CLOSING = 3, 3  # of which so many from its beginning and from its end
-_CUT = "\n\n[…]\n\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ def draft(
     Without a kind it is classified. Of a text beyond 32,768 characters the beginning and the end
     are kept.
     """
-    text = redact(clipped(storable(text), LONGEST)).text.strip()
+    text = redact(storable(text), LONGEST).text.strip()
     if not _says_something(text):
         return None
     found = directives(text) if role is Role.USER and kind in (None, Kind.RULE) else ()
@@ -77,8 +76,9 @@ def lesson(exchange: Exchange) -> Lesson:
     answer = _without_secrets(exchange.answer, found)
     asked = wishes(question)
     unwanted = [wish for wish in asked if isinstance(wish, Forget)]
-    forget = tuple({wish.about: wish for wish in unwanted}.values())[:FORGOTTEN]
-    if forget:
+    # Said in passing, a request is about nothing; it is not remembered either.
+    forget = tuple({wish.about: wish for wish in unwanted if wish.about}.values())[:FORGOTTEN]
+    if unwanted:
         # What else is said with the same words may be what is true instead: "I live in Oslo now,
         # no longer in Lyon". The answer only repeats it.
         question = _without(question, (said for wish in unwanted for said in wish.said))
@@ -124,54 +124,8 @@ def _directive(rule: rules.Rule) -> Directive:
     return Directive(rule.text, rule.key, int(rule.subjects), rule.strength, rule.forbids)
 
 
-def clipped(text: str, limit: int) -> str:
-    """The beginning and the end of a long text, with nothing secret cut in two.
-
-    A key or a private passage that begins before a cut, or ends behind it, would no longer be
-    recognised, so what is left of it goes too.
-    """
-    if len(text) <= limit:
-        return text
-    half = limit // 2
-    head, tail = text[:half], text[-half:]
-    head = head[: _last_blank(head)]
-    tail = tail[_first_blank(tail) :]
-    for begins, ends in _PAIRS:
-        opened, closed = _last(begins, head), _last(ends, head)
-        if opened > closed:
-            head = head[:opened]
-        opening, closing = begins.search(tail), ends.search(tail)
-        if closing and (opening is None or closing.start() < opening.start()):
-            tail = tail[closing.end() :]
-    return f"{head}{_CUT}{tail}"
-
-
-# What opens a secret of many lines, and what closes it.
-_PAIRS = (
-    (re.compile(r"<private", re.IGNORECASE), re.compile(r"</private[^>]{0,20}>?", re.IGNORECASE)),
-    (re.compile(r"-----BEGIN "), re.compile(r"-----END [^-\n]{0,60}-*")),
-)
-_BLANK = re.compile(r"\s")
-
-
-def _last(pattern: re.Pattern[str], text: str) -> int:
-    return max((match.start() for match in pattern.finditer(text)), default=-1)
-
-
-def _last_blank(text: str) -> int:
-    """Where the last word begins, if it is a word."""
-    near = max(0, len(text) - 4_096)
-    blanks = [match.start() for match in _BLANK.finditer(text, near)]
-    return blanks[-1] if blanks else len(text)
-
-
-def _first_blank(text: str) -> int:
-    blank = _BLANK.search(text, 0, 4_096)
-    return blank.start() if blank else 0
-
-
 def _without_secrets(text: str, found: Counter[str]) -> str:
-    redacted = redact(clipped(storable(text), KEPT))
+    redacted = redact(storable(text), KEPT)
     found.update(redacted.found)
     return redacted.text
 
@@ -278,7 +232,7 @@ _TELLS = re.compile(
 
 def _only_asks(passage: str) -> bool:
     """Whether a passage asks and states nothing, so that it would only echo the same question."""
-    if "?" not in passage or _TELLS.search(passage.replace("’", "'")):
+    if "?" not in passage or _TELLS.search(passage.replace("’", "'")) or hands_over(passage):
         return False
     return all(
         sentence.rstrip("\"')*_ ").endswith("?") and _ASKS.match(sentence)

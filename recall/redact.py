@@ -9,6 +9,7 @@ at a time: two of its patterns are quadratic, it knows few of the keys that peop
 and of a private key it finds the first line only.
 """
 
+import base64
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -17,11 +18,14 @@ from functools import partial
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 # One round can uncover another, as when a private span parted the two halves of a key. Three are
 # plenty for honest text; the limit keeps a crafted one from making every round uncover the next.
 _ROUNDS: Final = 8
+# A secret that begins or ends so far from a cut is not judged by what is behind the cut.
+_CONTEXT: Final = 4_096
+_CUT: Final = "\n\n[…]\n\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +36,50 @@ class Redacted:
     found: Mapping[str, int]
 
 
-def redact(text: str) -> Redacted:
-    """Replace every secret by a marker that names its kind; private passages vanish whole."""
+def redact(text: str, longest: int | None = None) -> Redacted:
+    """Replace every secret by a marker that names its kind; private passages vanish whole.
+
+    Of a text of more characters than `longest`, the beginning and the end are kept. It is cut here
+    because a secret that was cut in two is no longer recognised.
+    """
     found: Counter[str] = Counter()
+    if longest is not None and len(text) > longest:
+        text = _without(_BOUNDLESS, text, found)
+        if len(text) > longest:
+            kept = longest // 2 + _CONTEXT
+            beginning = _without(_STEPS, text[:kept], found)
+            end = _without(_STEPS, text[-kept:], found)
+            text = f"{_beginning(beginning)}{_CUT}{_end(end)}"
+            return Redacted(text, MappingProxyType(dict(found)))
+    text = _without(_STEPS, text, found)
+    return Redacted(text, MappingProxyType(dict(found)))
+
+
+def _without(steps: Iterable["Step"], text: str, found: Counter[str]) -> str:
     for _ in range(_ROUNDS):
         before = found.total()
-        for step in _STEPS:
+        for step in steps:
             text = step(text, found)
         if found.total() == before:
             break
-    return Redacted(text, MappingProxyType(dict(found)))
+    return text
+
+
+# No secret goes on behind one of these.
+_BETWEEN: Final = re.compile(r"[^!-~]")
+_REST_OF_MARKER: Final = re.compile(r"[a-z0-9: ]{0,40}\]")
+
+
+def _beginning(text: str) -> str:
+    text = text[: max(0, len(text) - _CONTEXT)]
+    places = [place.start() for place in _BETWEEN.finditer(text, max(0, len(text) - _CONTEXT))]
+    return _INSIDE_MARKER.sub("", text[: places[-1]] if places else text)
+
+
+def _end(text: str) -> str:
+    place = _BETWEEN.search(text, _CONTEXT)
+    text = text[place.start() :] if place else ""
+    return _REST_OF_MARKER.sub("", text, 1) if _REST_OF_MARKER.match(text) else text
 
 
 def _marker(kind: str) -> str:
@@ -85,14 +123,17 @@ def _is_real(value: str) -> bool:
 _LOWER: Final = re.compile(r"[a-z]")
 _DIGIT: Final = re.compile(r"[0-9]")
 _SPACE: Final = re.compile(r"\s")
-_HEXADECIMAL: Final = re.compile(r"(?=[a-fA-F]*\d)(?=\d*[a-fA-F])[0-9a-fA-F]{24,}\Z")
+_HEXADECIMAL: Final = re.compile(
+    r"(?:(?=[a-fA-F]*\d)(?=\d*[a-fA-F])[0-9a-fA-F]{24,}"
+    r"|[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12})\Z"
+)
 
 
 def _is_random(value: str, words_up_to: float = 3.2) -> bool:
     """Case and digits change too often for words: `skFadingCircle2` is a name, `aB3xK9q` is not."""
     head = value[:80]
     if _HEXADECIMAL.match(head):
-        return len(set(head)) > 5
+        return len(set(head)) > 5 and _is_real(head)
     chunks = _CHUNK.findall(head)
     letters = sum(map(len, chunks))
     if letters < 8 or letters > words_up_to * len(chunks):
@@ -157,6 +198,7 @@ _PREFIXED: Final = (
     Prefixed("fireworks key", "fw_", _ALNUM, _is_random),
     Prefixed("together key", "tgp_v1_", _WORDS),
     Prefixed("voyage key", "pa-", r"[\w-]{40,}+", _is_random),
+    Prefixed("anyscale key", "esecret_", _ALNUM),
     Prefixed("tavily key", "tvly-", _WORDS, _is_random),
     Prefixed("jina key", "jina_", _WORDS, _is_random),
     Prefixed("firecrawl key", "fc-", _HEX),
@@ -179,6 +221,7 @@ _PREFIXED: Final = (
     Prefixed("planetscale token", "pscale_tkn_ pscale_pw_ pscale_oauth_", _WORDS),
     Prefixed("fly token", "fm1r_ fm1a_ fm2_ fo1_", _BASE64),
     Prefixed("heroku key", "HRKU-", _WORDS),
+    Prefixed("yandex key", "AQVN", r"[\w-]{35,36}(?![\w-])"),
     Prefixed("netlify token", "nfp_", _ALNUM),
     Prefixed("tailscale key", "tskey-", _WORDS, _is_random),
     Prefixed("pulumi token", "pul-", _HEX),
@@ -218,6 +261,15 @@ _PREFIXED: Final = (
     Prefixed("mailgun key", "key-", r"[0-9a-f]{32}(?![0-9A-Za-z])"),
     Prefixed("brevo key", "xkeysib- xsmtpsib-", _WORDS),
     Prefixed("resend key", "re_", r"[A-Za-z0-9]{8}_[A-Za-z0-9]{20,}+"),
+    Prefixed("razorpay key", "rzp_live_ rzp_test_", _SHORT),
+    Prefixed("flutterwave key", "FLWSECK- FLWSECK_TEST-", _WORDS),
+    Prefixed("plaid token", "access-sandbox- access-development- access-production-",
+             r"[0-9a-f]{8}-[0-9a-f-]{27}"),
+    Prefixed("launchdarkly key", "sdk- mob-", r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
+    Prefixed("prefect key", "pnu_ pnb_", _ALNUM),
+    Prefixed("adafruit key", "aio_", r"[A-Za-z0-9]{28}(?![A-Za-z0-9])"),
+    Prefixed("contentful token", "CFPAT-", _WORDS),
+    Prefixed("dropbox token", "sl.", r"[\w.-]{100,}+", _is_random),
     Prefixed("linear key", "lin_api_ lin_oauth_", _ALNUM),
     Prefixed("notion token", "ntn_", _ALNUM),
     Prefixed("notion token", "secret_", r"[A-Za-z0-9]{30,}+", _is_random),
@@ -304,21 +356,47 @@ def _secret(match: re.Match[str]) -> str:
     return match["secret" if "secret" in match.re.groupindex else 0]
 
 
-_CARD: Final = re.compile(
-    r"(?:4|5[1-5]|6(?:011|4[4-9]|5)|2(?:2[2-9]|[3-6]|7[01]|720))\d+(?<=^.{16})"
-    r"|3[47]\d{13}|3(?:0[0-5]|[68]\d)\d{11}"
+# By issuer: how the number begins, and how many digits it may have.
+_ISSUERS: Final = (
+    ("4", (16, 19)),  # Visa
+    ("5[1-5]|2(?:22[1-9]|2[3-9]|[3-6]|7[01]|720)", (16,)),  # Mastercard
+    ("3[47]", (15,)),  # American Express
+    ("30[0-5]|3095|3[689]", (14,)),  # Diners Club
+    ("6011|64[4-9]|65", (16, 19)),  # Discover
+    ("352[89]|35[3-8]", (16, 19)),  # JCB
+    ("62", (16, 17, 18, 19)),  # UnionPay
+    ("5018|5020|5038|5893|6304|6759|676[1-3]", (16, 18, 19)),  # Maestro
+    ("220[0-4]", (16,)),  # Mir
 )
+_ISSUED: Final = {
+    length: re.compile("|".join(begins for begins, lengths in _ISSUERS if length in lengths))
+    for length in {length for _, lengths in _ISSUERS for length in lengths}
+}
 _LUHN_DOUBLED: Final = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
+# What a machine numbers, it numbers without gaps.
+_NUMBERED: Final = re.compile(
+    r"""(?:\#|(?:(?<![a-z])(?i:id|order|run|job|build|task|ticket|issue|invoice|shipment|tracking
+        |parcel|tweet|message|request|response|trace|span|event|session|transaction|timestamp|time
+        |nonce|seed|offset|sequence|serial|snowflake|process|thread|batch|row|block|version)s?
+        |[a-z]I[dD])
+        (?:[ _-]?(?i:id|no\.?|nr\.?|number|is|was)|I[dD]|N(?:o|umber))*
+        ["'`]?[ ]?[:=]?[ ]?["'`\#]?)\Z""",
+    re.VERBOSE,
+)
 
 
 def _is_card(match: re.Match[str]) -> bool:
-    """A number of a known brand whose check digit is right, as it is in one id in fifty."""
-    number = "".join(filter(str.isdigit, match.group()))
-    if not _CARD.fullmatch(number):
+    """A number of a known issuer whose check digit is right, as it is in one id in forty."""
+    said = match.group()
+    number = "".join(filter(str.isdigit, said))
+    if not (issued := _ISSUED.get(len(number))) or not issued.match(number):
         return False
     digits = [int(digit) for digit in number]
     total = sum(digits[-1::-2]) + sum(_LUHN_DOUBLED[digit] for digit in digits[-2::-2])
-    return total % 10 == 0 and len(set(digits)) > 1
+    if total % 10 or len(set(digits)) == 1:
+        return False
+    before = match.string[max(0, match.start() - 40) : match.start()]
+    return said != number or "card" in before.lower() or not _NUMBERED.search(before)
 
 
 def _has_random(match: re.Match[str]) -> bool:
@@ -331,6 +409,16 @@ _NO_WORD: Final = re.compile(r"[0-9]|[a-z][A-Z]|[A-Z].*[a-z].*[A-Z]")
 def _is_credential(match: re.Match[str]) -> bool:
     value = _secret(match)
     return bool(_NO_WORD.search(value[:200])) and _is_real(value)
+
+
+def _is_user_and_password(match: re.Match[str]) -> bool:
+    """In base64, with a colon between them."""
+    value = _secret(match)[:400]
+    try:
+        plain = base64.b64decode(value[: len(value) // 4 * 4]).decode()
+    except ValueError:
+        return False
+    return plain.isprintable() and ":" in plain[1:]
 
 
 _KEY_MATERIAL: Final = re.compile(r"[A-Za-z0-9+/=]{16,}+")
@@ -422,7 +510,26 @@ _KEY_BLOCKS: Final = (
     ),
 )
 
+# A blank, two of them, a hyphen or a dot; also such as do not break a line.
+_CARD_GAP: Final = r"[ ]{1,2}|[.\-\u00a0\u2007\u2009\u202f\u2010-\u2013]|"
+
 _SHAPES: Final = (
+    # Of Azure AI, Cognitive Services and Search: they all hold the same six letters.
+    Shape(
+        "azure key",
+        "JQQJ9",
+        r"(?<![A-Za-z0-9])(?:(?<=\\)[nrt])?"
+        r"(?P<secret>[A-Za-z0-9]{52}JQQJ9[9DH][A-Za-z0-9]{26}(?:[A-Za-z0-9]{2}==)?)(?![A-Za-z0-9])",
+    ),
+    # What precedes the dot is the key's id.
+    Shape(
+        "zhipu key",
+        ".",
+        r"\.(?<=[0-9a-f]{32}\.)(?P<secret>[A-Za-z0-9]{16})(?![\w.-])",
+        _has_random,
+    ),
+    # As in the address of a map.
+    Shape("secret", "key=", r"[?&]key=(?P<secret>[\w-]{24,}+)", _has_random),
     Shape(
         "azure key",
         "Key=",
@@ -473,6 +580,14 @@ _SHAPES: Final = (
         r"(?<![A-Za-z0-9])[Bb]earer[ ]{1,3}(?P<secret>[A-Za-z0-9+/=_.~-]{16,}+)",
         _has_random,
     ),
+    # As Docker and npm keep it.
+    Shape(
+        "authorization",
+        "auth",
+        r"auth\\*[\"']?[ ]{0,2}[:=][ ]{0,2}\\*[\"']?"
+        r"(?P<secret>[A-Za-z0-9+/]{8,}+={0,2})(?![\w+/=-])",
+        _is_user_and_password,
+    ),
     Shape(
         "aws signature",
         "AWS4-HMAC",
@@ -501,7 +616,8 @@ _SHAPES: Final = (
     Shape(
         "card number",
         "",
-        r"[2-6](?<![\w.-].)\d{3}(?:([ -]?)\d{4}\1\d{4}\1\d{4}|([ -]?)\d{6}\2\d{4,5})(?![\w-]|\.\d)",
+        r"[2-6](?<![\w.-].)\d{3}(?:(GAP)\d{4}\1\d{4}\1\d{2,4}(?:\1\d{3})?|(GAP)\d{6}\2\d{4,5})"
+        r"(?![\w-]|\.\d)".replace("GAP", _CARD_GAP),
         _is_card,
     ),
 )
@@ -541,14 +657,28 @@ _NAMES: Final = (
 _NAME: Final = re.compile(_NAMES)
 _NAME_ANYWHERE: Final = re.compile(f"{_NAMES}|пароль|密码|密碼|パスワード|비밀번호|contraseña")
 _NEEDS_LOOK: Final = re.compile("key|secret|sess|token|cred|conn")
-# A key of a map or of a keyboard is none; these are, written backwards, and SOME_KEY.
-_KEY_LEAD: Final = re.compile(
-    r"[ _-]?(?:ipa|ssecca|htua|etavirp|tnuocca|gningis|noitpyrcne|retsam|ecivres|noitpircsbus"
-    r"|derahs|esnecil|snoitcnuf)"
+# A key of a map or of a keyboard is none; these are, and SOME_KEY.
+_KEY_OWNERS: Final = (
+    "api access auth private account signing encryption master service subscription shared license"
+    " functions secret admin client server webhook recovery activation"
+    # model providers
+    " openai anthropic claude mistral azure gemini google vertex bedrock cohere deepgram speech"
+    " deepl elevenlabs together perplexity replicate huggingface groq grok xai deepseek moonshot"
+    " kimi dashscope qwen zhipu minimax fireworks cerebras sambanova openrouter voyage jina nvidia"
+    " stability assemblyai runpod litellm langsmith langfuse wandb pinecone weaviate qdrant tavily"
+    " serper firecrawl cognitive"
+    # others
+    " aws cloudflare vercel supabase stripe sendgrid mailgun twilio datadog algolia sentry github"
+    " gitlab notion airtable hetzner digitalocean"
 )
+_KEY_LEAD: Final = re.compile(  # read backwards; also `mistral ai key`
+    rf"[ _.-]?(?:ia[ _-])?(?:{_any_of(owner[::-1] for owner in _KEY_OWNERS.split())})"
+)
+_LONGEST_KEY_LEAD: Final = max(map(len, _KEY_OWNERS.split())) + len(" ai ")
 _GIVEN: Final = re.compile(
     r"""(?:[_-]?(?i:access|key|token|secret|value|base64|base|b64|string|plain|text|hash|live
-          |production|prod|staging|dev|test|id(?<=[Tt][_-]id)|\d{1,2})){0,4}+ (?!\w)
+          |production|prod|staging|dev|test|id(?<=[Tt][_-]id)|\d{1,2})){0,4}+
+    (?:[ ]\d(?=[ ]?[:=]))? (?=\W|[是为為は은는]|\Z)
     \\*["'`]?\]?(?:\*\*|__)?
     (?:[ ]\([^()\n]{1,30}\))?
     (?:[ ](?:for|of|on|in|to|für|pour|para)(?:[ ][\w@.'/-]{1,40}){1,4}?(?=[ ]?[:=]|[ ]is:?[ ]))?
@@ -556,7 +686,8 @@ _GIVEN: Final = re.compile(
             (?:[ ]?\|[ ]?\w{1,12})?[ ]?(?P<typed>=)(?![=>])[ ]?
       | (?P<below>[ ]?:(?:\*\*|__)?\n{1,2}(?:```\w*\n)?)(?=\S)
       | (?P<space>[ \t]{0,8})(?P<sign>:=|=>|={1,3}|!={1,2}|->|[:\uff1a])(?:\*\*|__)?[ \t]{0,8}
-      | (?P<says>[ ](?:is|was|to|ist|lautet|es|est):?|'s)[ ](?:now[ ]|set[ ]to[ ])?
+      | (?P<says>(?:[ ](?:is|was|to|ist|lautet|es|est):?|'s)[ ](?:now[ ]|set[ ]to[ ])?
+            |[ ]?[是为為は은는][ ]?[:\uff1a「『“]?)
       | [ ]?(?P<cell>\|)[ ]?
       | (?P<call>[ ]|\(|,[ ]?)(?=\\*["'`])
       | (?P<tag>>)
@@ -573,6 +704,11 @@ _BARE: Final = re.compile(rf"(?:{_MARKER}|[^\s\"'`<>]){{0,64}}+")
 _REST: Final = re.compile(r"[^\s\"'`<>\\;&]*+")
 _ANY_MARKER: Final = re.compile(_MARKER)
 _NEXT_PAIR: Final = re.compile(r"[;&,](?:(?<=;)|(?=\s?[\w.% -]{1,40}=))")
+
+# Chinese, Japanese and Korean leave no blank behind a value.
+_FOREIGN: Final = re.compile(
+    r"(?<=[!-~])[\u3000-\u30ff\u3400-\u9fff\uac00-\ud7af\uff00-\uffef]|[、。，！？；：」』”]"
+)
 
 _ESCAPED_END: Final = re.compile(r"\\\\*(?:[nrt]|\Z)")  # a newline or quote inside JSON
 
@@ -603,7 +739,7 @@ _CODE: Final = re.compile(
     r"""[&*!@]?[A-Za-z_$][\w$]*(?:(?:\.|->|::|[?!]\.)\#?[A-Za-z_$][\w$]*)+(?:[(\[{;,)]|\Z)  # a.b
       | [&*!@]?[A-Za-z_$][\w$.:]*[(\[{]               # f(…), a[…]
       | [(\[{<|\\=]                                   # the beginning of something
-      | \$[({A-Za-z_]\w*[)}]*\Z | [@:%&*][A-Za-z_]\w*[%]?\Z
+      | \$[({A-Za-z_]\w*[)}]*\Z | [@:%&*][A-Za-z_]\w*[%]?\Z | !(?i:vault|secret|env|ref)\Z
       | (?:~|\.{0,2})/[\w.@+-]*(?:/|\Z) | [A-Za-z]:\\ | \w+://  # a path, an address
       | [a-z][a-z0-9]*(?:_[a-z0-9]+)+\Z | [A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\Z
       | (?:[A-Za-z]{1,3}|arg|param|value|var|test|user|passwords?|passwd|pass|secret|token|key|str
@@ -613,8 +749,55 @@ _CODE: Final = re.compile(
 _SAME_WORD: Final = re.compile(r"[\w.#:/ -]*(?:passw|secret|token|pwd|key)[\w.#:/ -]*\Z", re.I)
 _ADDRESS: Final = re.compile(r"\w+://|(?:~|\.{0,2})/\w")
 _NUMBER: Final = re.compile(r"[\d.,:/%_+eExX-]+\Z")
+_QUANTITY: Final = re.compile(r"\d+(?:[mµun]?s|min|[hxk]|[kKMG]B|%)\Z")
 _SYMBOL: Final = re.compile(r"[0-9!@#$%^&*+=~]")
 _IDENTIFIER: Final = re.compile(r"[A-Za-z_$][\w$]*\Z")
+
+
+# What a line says about a password that it does not tell.
+_STATED: Final = re.compile(
+    r"""(?:type | types | read | write | only | once | never | always | must | should | mandatory |
+        needed | necessary | provided | given | supplied | stored | saved | shown | found |
+        being | unchanged | unused | absent | present | available | works | working | broken |
+        failed | fails | failure | success | successful | accepted | rejected | denied | refused
+        | allowed | forbidden | mismatch | match | matches | matched | correct | fixed | strong
+        | medium | simple | secure | insecure | unsafe | short | sensitive | private | public |
+        protected | internal | external | locked | unlocked | notes | example | sample | random
+        | generated | generate | getpass | please | click | below | above | again | later |
+        today | automatic | manual | interactive | stdin | keyring | keychain | vault | url |
+        environment | variable | variables | argument | arguments | option | options | param |
+        parameter | parameters | property | attribute | column | header | payload | data |
+        result | response | request | answer | content | contents | words | buffer | chars |
+        entry | element | items | event | state | props | model | schema | record | current |
+        previous | original | first | other | another | custom | special | common | regular |
+        literal | constant | final | static | class | struct | interface | generic |
+        authentication | authorization | validation | verification | encryption | encoded |
+        hashing | security | policy | rules | manager | careful | which | where | without |
+        after | before | erforderlich | pflicht | pflichtfeld | falsch | richtig | vergessen |
+        geändert | unbekannt | obligatoire | requis | incorrecte | oublié | requerido |
+        requerida | obligatorio | obligatoria | incorrecta | olvidada | obrigatório |
+        obrigatória)\Z""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_LETTERS_ONLY: Final = re.compile(r"[^\W\d_]{5,}(?:-[^\W\d_]+)*\Z")
+_HUMP: Final = re.compile(r"[a-z][A-Z]")
+_TRANSLATED: Final = re.compile(
+    "passw|secret|token|credential|kennwort|contrase|senha|wachtwoord|parol|has[lł]o|heslo|lösenord"
+    "|salasana|пароль|密码|密碼|パスワード|비밀번호"
+)
+
+
+def _is_chosen(word: str) -> bool:
+    """What somebody may have chosen for a password, and does not say something about one."""
+    return (
+        _LETTERS_ONLY.match(word) is not None
+        and not _HUMP.search(word)
+        and not _TRANSLATED.search(word.lower())
+        and (
+            word.count("-") > 1
+            or not any(_STATED.match(part) or _ORDINARY.match(part) for part in word.split("-"))
+        )
+    )
 
 
 class Given(NamedTuple):
@@ -625,6 +808,7 @@ class Given(NamedTuple):
     is_loud: bool  # the name is in capitals, as in a file of settings
     is_tight: bool  # name=value, which in code only keyword arguments are
     is_spoken: bool  # the password is …
+    is_setting: bool  # a word that says nothing about a password, alone on the line of its name
     in_call: bool
 
 
@@ -644,12 +828,14 @@ def _is_password(given: Given) -> bool:
         return False
     if given.is_tight and given.is_loud:
         return True
-    if _NUMBER.match(value):
+    if _NUMBER.match(value) or _QUANTITY.match(value):
         return value.isdigit() and len(value) >= 6
     if _SYMBOL.search(value[:-1]) or value[-1].isdigit():
         return any(map(str.isalnum, value)) and not (given.is_spoken and value[0] in "*_(")
-    return (given.is_tight and not given.in_call) or (
-        given.is_loud and value.isalpha() and not given.is_spoken
+    return (
+        (given.is_tight and not given.in_call)
+        or (given.is_loud and value.isalpha() and not given.is_spoken)
+        or given.is_setting
     )
 
 
@@ -697,7 +883,7 @@ def _redact_given(text: str, found: Counter[str]) -> str:
 
 def _opens_something(text: str, lowered: str, start: int) -> bool:
     return text.startswith("_KEY", start - 1) or bool(
-        _KEY_LEAD.match(lowered[max(0, start - 12) : start][::-1])
+        _KEY_LEAD.match(lowered[max(0, start - _LONGEST_KEY_LEAD) : start][::-1])
     )
 
 
@@ -717,14 +903,69 @@ def _extent(text: str, given: re.Match[str]) -> tuple[int, int]:
         value = value[: escape.start()]
     if pair := _NEXT_PAIR.search(value):
         value = value[: pair.start()]
+    if not value.isascii() and (foreign := _FOREIGN.search(value)):
+        value = value[: foreign.start()]
     return start, start + len(value.rstrip(".,;:)]}"))
 
 
+_AFTER_WORD: Final = re.compile(r"\w |[^\W\d_]\Z")
+_OWNS_A_PASS: Final = re.compile(
+    r"(?<!\w)(?:my|our|your|the|user|admin|root|db|database|sudo|wi-?fi|wlan|e?-?mail|login|ssh"
+    r"|s?ftp|smtp|imap|vpn|server|router|mysql|postgres|redis|app|guest|account)[ ]\Z",
+    re.IGNORECASE,
+)
+
+
 def _is_verb(given: re.Match[str], before: str) -> bool:
-    """As in `you can pass "x"`; French says `mot de passe`."""
+    """As in `you can pass "x"` and `hall pass: granted`; French says `mot de passe`."""
     if before.endswith("ot de "):
         return False
-    return before[-1:].isalpha() or not (given["sign"] or given["typed"] or given["flag"])
+    if given["flag"]:
+        return before[-1:].isalpha()
+    if not (given["sign"] or given["typed"] or given["says"]):
+        return True
+    return _AFTER_WORD.search(before[-2:]) is not None and not _OWNS_A_PASS.search(before[-12:])
+
+
+_SETTING_LEAD: Final = re.compile(
+    r"[\s>*+|-]*(?:(?!(?:let|var|val|const|pub|public|private|protected|readonly|static|final|case"
+    r"|mut|if|elif|else|while|for|with|return|and|or|not)\b)[\w./@-]+[ ]){0,2}[\w.-]*\Z",
+    re.IGNORECASE,
+)
+_PLAIN_LEAD: Final = re.compile(r"[\w.-]*\Z")
+_SETTING_END: Final = re.compile(
+    r"\.?[ \t]{0,40}(?:\Z|\\+[nr]|(?<=[ \t])\#|\r?\n(?!\s{0,40}[})\]]))"
+)
+_PAIR_END: Final = re.compile(r"[.,]?(?:\s|\Z)")
+_USER: Final = re.compile(
+    r"(?<![a-z])(?:user(?:name)?|usr|login|e-?mail|account|benutzer(?:name)?|utilisateur|usuario"
+    r"|логин|用户名?|ユーザー名?)\\*[\"'`]?[ ]?[:=\uff1a][ ]?[^\s(){}\[\];=]{1,40}[\s,;|/]{1,20}"
+    r"(?:(?:and|und|et|y)[ ])?[\w.-]*\Z",
+    re.IGNORECASE,
+)
+_LINE_END: Final = re.compile(r"\r?\n|\\+[nr]")
+
+
+def _is_setting(text: str, name: re.Match[str], given: re.Match[str], end: int) -> bool:
+    """As in a file of settings, or beside a user's name; lines of code go on behind a comma."""
+    if given["sign"] not in {":", "=", "\uff1a"} or given["quote"]:
+        return False
+    start = name.start()
+    before = text[max(0, start - 60) : start]
+    *above, line = _LINE_END.split(before)
+    if "(" in line or "{" in line:
+        return False
+    if _USER.search(line):
+        return _PAIR_END.match(text, end) is not None
+    if not _SETTING_END.match(text, end):
+        return False
+    if name.group() in {"pass", "passe"} and not _USER.search(before):
+        return False
+    if not above and start > len(before):  # the line is longer than that
+        return False
+    if above and above[-1].rstrip()[-1:] in {"{", "(", "[", ",", ";"}:
+        return False
+    return bool((_PLAIN_LEAD if given["sign"] == "=" else _SETTING_LEAD).match(line))
 
 
 def _is_alone(text: str, end: int) -> bool:
@@ -764,6 +1005,8 @@ def _is_given_secret(text: str, name: re.Match[str], given: re.Match[str], value
             is_loud=_LOWER.search(text, start - lead, name.end()) is None,
             is_tight=is_tight or bool(given["flag"]),
             is_spoken=bool(given["says"] or given["cell"] or given["below"]),
+            is_setting=_is_chosen(value)
+            and _is_setting(text, name, given, given.end() + len(value)),
             in_call=before[: len(before) - lead].rstrip()[-1:] in {"(", ","},
         )
     )
@@ -773,8 +1016,9 @@ def _is_given_secret(text: str, name: re.Match[str], given: re.Match[str], value
 
 # Escaped as well: an editor that escapes what was typed does not change what was meant by it.
 _PRIVATE_TAG: Final = re.compile(
-    r"(?:<|&lt;|&\#60;|\\u003c)(?P<close>/|&\#47;|\\/)?private(?P<rest>\s[^<>]{0,500}?)?\s{0,9}"
-    r"(?:>|&gt;|&\#62;|\\u003e)",
+    r"(?:<|&(?:amp;){0,2}(?:lt|\#60|\#x3c);|\\(?:u003c|x3c)|%3c)"
+    r"(?P<close>\\{0,9}/|&\#47;|%2f)?private(?P<rest>\s[^<>]{0,500}?)?\s{0,9}"
+    r"(?:>|&(?:amp;){0,2}(?:gt|\#62|\#x3e);|\\{1,9}(?:u003e|x3e)|%3e)",
     re.IGNORECASE,
 )
 
@@ -813,6 +1057,8 @@ def _joined(pieces: list[str]) -> str:
     return "".join(apart)
 
 
+# What may be of any length.
+_BOUNDLESS: Final[tuple[Step, ...]] = (_remove_private, _redact_shapes(_KEY_BLOCKS))
 # Private passages go first, so that nothing in them is even counted; keys before the names they
 # are given to, because they know better what they are.
 _STEPS: Final[tuple[Step, ...]] = (

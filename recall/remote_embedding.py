@@ -9,7 +9,6 @@ from typing import Any, Final
 import httpx
 import numpy as np
 
-from recall.drafts import clipped
 from recall.embedding import EmbeddingFailed, Vector, normalised
 from recall.redact import redact
 
@@ -60,7 +59,7 @@ class Remote:
     def embed_question(self, text: str) -> Vector:
         """One vector; of more than 2,000 characters, the first and the last 1,000 count."""
         # A memory has no secrets left; a question may, and goes to somebody else's machine here.
-        text = redact(clipped(text, 4 * LONGEST_QUESTION)).text
+        text = redact(text, 4 * LONGEST_QUESTION).text
         if len(text) > LONGEST_QUESTION:
             half = LONGEST_QUESTION // 2
             text = f"{text[:half]}\n{text.rstrip()[-half:]}"

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recall.distill import NoDistiller
@@ -12,7 +12,6 @@ from recall.drafts import (
     KEPT,
     LONGEST,
     Lesson,
-    clipped,
     draft,
     forgetting,
     lesson,
@@ -188,24 +187,70 @@ def test_huge_texts_are_clipped() -> None:
     assert len(made.text) <= LONGEST + 10
 
 
+LOREM = "lorem ipsum dolor. "
+SECRET = "SECRETXYZ is our plan."
+PRIVATE = {
+    "nested": ("<private> x <private> ", f" y </private> {SECRET} </private>"),
+    "entities": ("&lt;private&gt; ", f"{SECRET} &lt;/private&gt;"),
+    "json": ("\\u003cprivate\\u003e ", f"{SECRET} \\u003c/private\\u003e"),
+    "upper case": ("<PRIVATE> ", f"{SECRET} </PRIVATE>"),
+    "never closed": ("<private> ", f"{SECRET} and so on"),
+    "closed and opened": ("<private> x </private> <private> ", f"{SECRET} </private>"),
+}
+
+
+@pytest.mark.parametrize(("opening", "closing"), PRIVATE.values(), ids=PRIVATE)
 @pytest.mark.parametrize(
-    "middle",
-    [
-        "<private>" + "hidden words " * 100 + "</private>",
-        "-----BEGIN RSA PRIVATE KEY-----\n"
-        + "hidden words\n" * 100
-        + "-----END RSA PRIVATE KEY-----",
-    ],
+    ("before", "inside", "after"),
+    [(0, 0, 0), (10_000, 8_000, 0), (10_000, 0, 8_000), (0, 30_000, 0), (8_000, 8_000, 8_000)],
 )
-@pytest.mark.parametrize("shift", [-400, 0, 400])
-def test_no_secret_is_cut_in_two(middle: str, shift: int) -> None:
-    for place in (1_500 + shift, 8_500 + shift):
-        text = ("word " * 2_000)[: place - len(middle) // 2]
-        text = (text + middle).ljust(10_000).replace("  ", " w")
-        kept = clipped(text, 3_000)
-        assert len(kept) <= 3_010
-        for begins, ends in (("<private", "</private"), ("-----BEGIN", "-----END")):
-            assert ("hidden" not in kept) or (begins in kept and ends in kept)
+def test_nothing_private_of_a_long_text_is_stored(
+    opening: str, closing: str, before: int, inside: int, after: int
+) -> None:
+    text = f"hi. {LOREM * before}{opening}{LOREM * inside}{closing} {LOREM * after}"
+
+    assert "SECRETXYZ" not in repr(lesson(exchange(text, text)))
+    assert "SECRETXYZ" not in repr(draft(text, role=Role.USER))
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.integers(0, 8_000).map(LOREM.__mul__),
+            st.tuples(st.sampled_from([*PRIVATE.values()]), st.integers(0, 8_000)).map(
+                lambda row: f"{row[0][0]}{LOREM * row[1]}{row[0][1]}"
+            ),
+            st.text(max_size=20),
+        ),
+        max_size=5,
+    ).map("".join)
+)
+@settings(max_examples=30)
+def test_nothing_private_is_stored_whatever_surrounds_it(text: str) -> None:
+    assert "SECRETXYZ" not in repr(lesson(exchange(answer=text)).exchange)
+    assert "SECRETXYZ" not in repr(draft(text, role=Role.ASSISTANT))
+
+
+def test_a_private_key_in_the_middle_of_a_long_text_leaves_no_line() -> None:
+    line = "MIIEpAIBAAKCAQEA7bq3Zr8Tq2Lw5Xn7Bv4Kc1Jd9Hf6Gs3Pm0Ya8Ue5Io2Wq7Et4"
+    dashes = "-" * 5
+    key = "\n".join(
+        (
+            f"{dashes}BEGIN RSA PRIVATE KEY{dashes}",
+            *[line] * 20_000,
+            f"{dashes}END RSA PRIVATE KEY{dashes}",
+        )
+    )
+    taught = lesson(exchange(f"{LOREM * 100}\n{key}\n{LOREM * 20_000}"))
+
+    assert line not in repr(taught)
+    assert taught.redactions == {"private key": 1}
+
+
+def test_what_was_private_is_counted_also_where_it_was_cut_out() -> None:
+    text = f"{LOREM * 20_000} <private>my salary</private> {LOREM * 20_000}"
+
+    assert lesson(exchange(text)).redactions == {"private": 1}
 
 
 def test_a_text_by_hand_is_one_memory() -> None:

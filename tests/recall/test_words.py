@@ -257,10 +257,11 @@ def test_a_question_may_be_about_a_reply(question, about_reply):
     ids=lambda text: ascii(text[:4]),
 )
 def test_ten_megabytes_are_read_in_a_moment(text):
-    start = time.perf_counter()
+    before = time.process_time()
     for read in (index_terms, question_terms, names, is_question, asks_for_reply):
         read(text)
-    assert time.perf_counter() - start < 5
+    # What is not linear takes hours.
+    assert time.process_time() - before < 60
 
 
 def test_what_lies_beyond_the_limits_is_not_indexed():
