@@ -279,9 +279,9 @@ class Postings:
                     held[rows[often]] |= of_term.take(at, mode="clip") == slots
                 seldom = (~is_common).nonzero()[0]
                 sizes = sizes.take(seldom)
-                at = place_of.take(segment.slots.take(_together(starts.take(seldom), sizes)))
-                here = (at >= 0).nonzero()[0]
-                held[rows.take(seldom).repeat(sizes).take(here), at.take(here)] = True
+                places = place_of.take(segment.slots.take(_together(starts.take(seldom), sizes)))
+                here = (places >= 0).nonzero()[0]
+                held[rows.take(seldom).repeat(sizes).take(here), places.take(here)] = True
             return held.take(place_of.take(slots), axis=1)
 
     def _score_only(
