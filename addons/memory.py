@@ -8,7 +8,6 @@ from pathlib import Path
 _ROOT = str(Path(__file__).resolve().parent.parent)
 sys.path[:] = [_ROOT, *(path for path in sys.path if path != _ROOT)]
 
-from addons.as_one import AsOne
 from addons.ask_who_answers import AskWhoAnswers
 from addons.keep_cookies import KeepCookies
 from addons.learn import Learn
@@ -46,7 +45,7 @@ _cookies = KeepCookies()
 _calls = Calls()
 
 # The order in which each hook fires.
-_in_order = [
+addons = [
     _settings,  # before whoever reads them
     UseAuthority(_settings),
     _backend,
@@ -70,5 +69,3 @@ _in_order = [
     AskWhoAnswers(),
     ShortenPauses(),
 ]
-
-addons = [AsOne(_in_order)]

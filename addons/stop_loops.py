@@ -34,10 +34,15 @@ class StopLoops:
             self.rounds.answered(flow.id)
 
     def response(self, flow: http.HTTPFlow) -> None:
-        self.rounds.end(flow.id)
+        self._end(flow)
 
     def error(self, flow: http.HTTPFlow) -> None:
+        self._end(flow)
+
+    def _end(self, flow: http.HTTPFlow) -> None:
         self.rounds.end(flow.id)
+        # Who was alone is read when another comes, which may be after everybody else needed it.
+        self.readings.forget(flow)
 
     def _asked(self, flow: http.HTTPFlow) -> str:
         """What a call asks, alike in each round."""

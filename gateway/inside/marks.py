@@ -35,7 +35,7 @@ _marked: Counter[str] = Counter()
 """How many requests are on their way to each host with a mark."""
 _counting = threading.Lock()
 _opaque: set[str] = set()
-"""Hosts that the egress cannot look into, because we do not take its certificate for theirs."""
+"""Hosts that the egress may pass unopened, because we do not take its certificate for theirs."""
 
 
 class Carry:
@@ -124,9 +124,11 @@ def wrap_aiohttp(session: Any) -> None:
 
     @functools.wraps(request)
     async def marked(self: Any, method: str, url: Any, **options: Any) -> Any:
+        host = None
         with suppress(Exception):
-            options = led_out(str(url), options)
-        return await request(self, method, url, **options)
+            options, host = led_out(str(url), options)
+        with under_way(host):
+            return await request(self, method, url, **options)
 
     session._request = marked
 
@@ -156,11 +158,14 @@ def under_way(host: str | None) -> Iterator[None]:
             _marked[host] -= 1
 
 
-def led_out(url: str, options: dict[str, Any]) -> dict[str, Any]:
-    """The options of an aiohttp request, with the egress as its proxy and the mark on it."""
-    parts = urlsplit(url)
+def led_out(url: str, options: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
+    """The options of an aiohttp request, with the egress as its proxy and the mark on it.
+
+    And the host that it goes to, if the mark is ours; httpx may send with aiohttp, and has marked.
+    """
+    parts, marked = urlsplit(url), None
     if parts.scheme not in ("http", "https") or not leaves_by_egress():
-        return options
+        return options, None
     call, headers = _call.get(), options.get("headers")
     pairs: list[Any] = list(
         headers.items() if headers and hasattr(headers, "items") else headers or ()
@@ -168,7 +173,9 @@ def led_out(url: str, options: dict[str, Any]) -> dict[str, Any]:
     is_marked = any(str(name).lower() == HEADER for name, _ in pairs)
     if call and not is_marked and parts.hostname not in _opaque:
         pairs.append((HEADER, call))
-    return {**options, "proxy": options.get("proxy") or _way_out["HTTP_PROXY"], "headers": pairs}
+        marked = parts.hostname
+    proxy = options.get("proxy") or _way_out["HTTP_PROXY"]
+    return {**options, "proxy": proxy, "headers": pairs}, marked
 
 
 def leaves_by_egress() -> bool:
@@ -184,23 +191,18 @@ def _proxies_now() -> dict[str, str | None]:
 def let_through(request: Any) -> bool:
     """Have the egress let further connections to this host through, as it cannot open them.
 
-    From now on nothing is marked that goes there. Nothing was sent yet: certificates come first.
-    What is marked already and about to connect must find the egress still closed, as this one has,
-    or the host would see the mark.
+    From now on nothing is marked that goes there, even if the egress gives no answer: it may have
+    done it all the same, or for another call, and the host would see the mark of the next one. What
+    is marked already and about to connect must find the egress still closed, as this one has. Of
+    this one nothing was sent yet: certificates come first.
     """
     with suppress(Exception):
         host = str(request.url.host)
         request.headers.pop(HEADER, None)
-        is_known = host in _opaque
         _opaque.add(host)
-        try:
-            _wait_for_marked(host)
-            # Each time: another call may be a moment ahead, or the egress may have forgotten it.
-            _ask_egress(host)
-        except Exception:
-            if not is_known:
-                _opaque.discard(host)
-            raise
+        _wait_for_marked(host)
+        # Each time: another call may be a moment ahead, or the egress may have forgotten it.
+        _ask_egress(host)
         return True
     return False
 

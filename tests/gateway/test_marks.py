@@ -1,13 +1,16 @@
+import asyncio
 import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 
 from gateway.child_environment import child_environment
@@ -112,3 +115,138 @@ def test_an_app_that_cannot_be_wrapped_is_served_all_the_same() -> None:
     )
 
     assert (ended.stdout, ended.stderr) == ("served\n", "calls are not marked: AttributeError\n")
+
+
+type Answers = Callable[[], int | None]
+"""With which status an egress answers who asks it; None hangs up."""
+
+HOST = "pinned.example"
+DOES_IT, REFUSES, HANGS_UP = 204, 407, None
+
+
+class Asked(BaseHTTPRequestHandler):
+    server: "AnEgress"
+
+    def do_POST(self) -> None:
+        if (status := self.server.answers()) is not None:
+            self.send_response(status)
+            self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        pass
+
+
+class AnEgress(ThreadingHTTPServer):
+    """What this process takes for the way out."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Asked)
+        self.answers: Answers = lambda: DOES_IT
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
+
+
+@pytest.fixture
+def egress(monkeypatch: pytest.MonkeyPatch) -> Iterator[AnEgress]:
+    with AnEgress() as egress:
+        monkeypatch.setenv(marks.MARK_CALLS, "1")
+        monkeypatch.setenv("HTTP_PROXY", f"http://child:made-up@127.0.0.1:{egress.server_port}")
+        marks.note_the_way_out()
+        yield egress
+        egress.shutdown()
+    marks._way_out.clear()
+    marks._opaque.clear()
+
+
+async def in_a_call(does: Callable[[], Any]) -> Any:
+    """What it gives, done for a call with an id."""
+    given = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        given.append(does())
+
+    headers = [(marks.HEADER.encode(), b"call-1")]
+    await marks.Carry(app)({"type": "http", "headers": headers}, None, None)
+    return given[0]
+
+
+async def is_marked(host: str) -> bool:
+    request = httpx.Request("GET", f"https://{host}/")
+    with httpx.Client() as client:
+        await in_a_call(lambda: marks.mark(client, request))
+    return marks.HEADER in request.headers
+
+
+def let_through() -> bool:
+    return marks.let_through(httpx.Request("GET", f"https://{HOST}/"))
+
+
+@pytest.mark.parametrize("status", [DOES_IT, REFUSES, HANGS_UP])
+async def test_nothing_is_marked_for_a_host_that_may_be_passed_unopened(
+    egress: AnEgress, status: int | None
+) -> None:
+    """Nor where the egress does not say that it has done it: it may have."""
+    egress.answers = lambda: status
+    assert await is_marked(HOST)
+
+    has_said_so = await asyncio.to_thread(let_through)
+
+    assert has_said_so == (status == DOES_IT)
+    assert not await is_marked(HOST)
+    assert await is_marked("another.example")
+
+
+async def test_who_asks_in_vain_does_not_undo_what_another_has_asked(egress: AnEgress) -> None:
+    comes, other_is_done = threading.Event(), threading.Event()
+
+    def in_vain_for_the_first() -> int | None:
+        if comes.is_set():
+            return DOES_IT
+        comes.set()
+        other_is_done.wait(20)
+        return HANGS_UP
+
+    egress.answers = in_vain_for_the_first
+    with ThreadPoolExecutor() as at_once:
+        in_vain = at_once.submit(let_through)
+        assert await asyncio.to_thread(comes.wait, 20)
+        assert await asyncio.to_thread(let_through)
+        other_is_done.set()
+        assert not await asyncio.to_thread(in_vain.result)
+
+    assert not await is_marked(HOST)
+
+
+async def test_what_aiohttp_itself_sends_is_waited_for_before_its_host_is_passed_unopened(
+    egress: AnEgress,
+) -> None:
+    sends, may_end = asyncio.Event(), asyncio.Event()
+    asked_for_it, sent = threading.Event(), list[Any]()
+
+    class Session:
+        async def _request(self, method: str, url: str, **options: Any) -> None:
+            sent.append(dict(options["headers"]))
+            sends.set()
+            await may_end.wait()
+
+    def note() -> int | None:
+        asked_for_it.set()
+        return DOES_IT
+
+    egress.answers = note
+    marks.wrap_aiohttp(Session)
+
+    def send() -> asyncio.Task[None]:
+        return asyncio.create_task(Session()._request("GET", f"https://{HOST}/"))
+
+    sending = await in_a_call(send)
+    await sends.wait()
+    asking = asyncio.create_task(asyncio.to_thread(let_through))
+    assert not await asyncio.to_thread(asked_for_it.wait, 0.2)
+    may_end.set()
+
+    assert await asking
+    await sending
+    await (await in_a_call(send))
+    assert sent == [{marks.HEADER: "call-1"}, {}]
