@@ -6,11 +6,15 @@ All of it is tables of word forms, so that a new language or subject is a new ro
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntFlag, auto
 from functools import lru_cache, reduce
 from operator import or_
+
+from recall import purposes, rivals, work
+from recall.forms import alternation
+from recall.rivals import Verdict
 
 
 class Subject(IntFlag):
@@ -77,17 +81,17 @@ class Request:
         return bool(self.direct | self.implied)
 
 
-def _forms(row: str) -> str:
-    """An alternation of the forms in a row, which blanks part and + joins."""
-    return "|".join(row.replace("+", r"\s+").split())
-
-
 S = Subject
 NOTHING = S(0)
 HOSTS = reduce(or_, (s for s in S if s < S.NAME))
 ALL_CODE = reduce(or_, (s for s in S if S.NAME <= s < S.CODE))
+CODE_ITSELF = ALL_CODE & ~S.NAME | S.CODE | S.LANGUAGE
 AROUND_CODE = S.CODE | S.LANGUAGE | S.LOGGING | S.TEST | S.DEPENDENCY | S.TOOL | S.DOCUMENTATION
 TOPICS = reduce(or_, (s for s in S if S.NAME <= s <= S.DOCUMENTATION))
+# The key of a rule that is about nothing known.
+UNKNOWN = "other"
+# Before what something is used for, in the key of a rule about that.
+PURPOSE = "use."
 # Words so common that they only say what a rule is about where nothing better does.
 FAINT = S.CODE | S.LANGUAGE | S.FILE | S.NAME
 
@@ -142,6 +146,8 @@ LEXICON: tuple[tuple[Subject, str], ...] = (
         S.FORMAT,
         r"indent(?:ation|ed|s|ing)? tabs? spaces line\W(?:lengths?|breaks?) quotes semicolons?"
         r" trailing\Wcommas? blank\Wlines? whitespace format(?:ted|ting)"
+        r" lines?(?=[^.,;]{0,40}?\d{2,3}\W?(?:characters?|chars?|columns?|cols))"
+        r" (?:limit|wrap|break)\Wlines? zeilen(?=[^.,;]{0,40}?\d{2,3}\W?zeichen)"
         r" (?<!the\W)(?<!a\W)(?<!specific\W)(?<!this\W)(?<!following\W)format f\Wstrings?"
         r" einrückung(?:en)? leerzeichen indentation sangría espacios espaces",
     ),
@@ -189,7 +195,7 @@ LEXICON: tuple[tuple[Subject, str], ...] = (
     (S.LANGUAGE, r"python typescript javascript rust golang java kotlin swift ruby php"),
 )
 # The border of the word stands before the alternatives, so that most characters fail at once.
-_TOKEN = re.compile(rf"\b(?:{'|'.join(f'({_forms(row)})' for _, row in LEXICON)})\b")
+_TOKEN = re.compile(rf"\b(?:{'|'.join(f'({alternation(row)})' for _, row in LEXICON)})\b")
 
 # The ways to shape a name, of which an old one gives way to a new one.
 SLOTS: tuple[tuple[str, str], ...] = (
@@ -232,7 +238,7 @@ LASTING = (
     r" stets jedes+mal toujours jamais désormais dorénavant à+partir+de+maintenant siempre nunca"
     r" jamás de+ahora+en+adelante a+partir+de+ahora"
 )
-_LASTING = re.compile(rf"\b(?:{_forms(LASTING)})\b")
+_LASTING = re.compile(rf"\b(?:{alternation(LASTING)})\b")
 
 # "She always says", "it's never", "you always know": told, not asked for.
 _TOLD = re.compile(
@@ -320,7 +326,8 @@ _MUST = re.compile(r"\b(?:must|should|needs? to)\b")
 _CHOICE = re.compile(
     r"(?:^|\bplease\s+|[,;:]\s*|\b(?:we|i)\s+)(?:always\s+|only\s+)?(?:use|prefer)\s+"
     r"[^,;]{1,60}?(?:,\s*(?:not|never)\b|\binstead\s+of\b|\brather\s+than\b|\bover\b)"
-    r"|\bwe\s+use\s+[^,;]{1,60}?\s+(?:for|as|to)\s+\w+|\bi\s+(?:prefer|hate|dislike)\s+\w+"
+    r"|\bwe\s+use\s+(?!(?:it|this|that|them|these|those|some)\b)[^,;]{1,60}?\s+(?:for|as|to)\s+\w+"
+    r"|\bi\s+(?:prefer|hate|dislike)\s+\w+"
     r"|\bdon't\s+ever\b"
 )
 # A whole kind of thing rather than one specimen of it.
@@ -358,6 +365,11 @@ _ONCE = re.compile(
     r"|\b(?:for now|right now|today|tonight|tomorrow|this time|just once|this week|"
     r"by (?:monday|tuesday|wednesday|thursday|friday|tomorrow|next)|asap)\b"
     r"|(?:[\w.-]+/){2,}|(?<!\w)\.{0,2}/\w|\b[\w-]+\.(?:py|js|ts|tsx|rs|go|java|c|cpp|md|json|ya?ml|toml|txt|sh|html)\b"
+)
+# No files, although they are called like ones.
+_LIBRARY = re.compile(
+    r"\b(?:alpine|angular|backbone|chart|d3|discord|ember|express|nest|next|node|nuxt|react|solid|"
+    r"three|vue)\.js\b"
 )
 # Questions, suppositions, promises of one's own, and what is only polite.
 _NOT_ASKED = re.compile(
@@ -401,7 +413,6 @@ _SENTENCE = re.compile(r"(?<=[.!?])[\"')*]*\s+|\n+")
 _BULLET = re.compile(r"^(?:[-*•]|\d{1,2}[.)]|[a-z]\))\s+")
 _SEGMENT = re.compile(r"[,;]|\b(?:and|but|und|aber|et|mais|y|pero)\b")
 _PLACE = re.compile(r"\W*(?:for|when|whenever|in|on|bei|für|pour|para)\b")
-_WORD = re.compile(r"[^\W_]{3,}")
 
 # Quoted mail, tables, indented code, shell input, diffs, mark-up, and captions.
 _PASTED = (">", "|", "    ", "\t", "$ ", "+", "<", "#!", "[")
@@ -439,25 +450,26 @@ def _subjects_in(text: str) -> Subject:
     )
 
 
-def _strength(sentence: str, subjects: Subject) -> float:
+def _strength(sentence: str, subjects: Subject, *, is_used: bool) -> float:
     """How surely a sentence lays down a rule, from 0 to 1."""
-    known = bool(subjects & (HOSTS | TOPICS | S.ANSWER))
+    known = is_used or bool(subjects & (HOSTS | TOPICS | S.ANSWER))
     told = sentence if _TOLD_YOU.search(sentence) else _TOLD.sub(" … ", sentence)
     lasting = bool(_LASTING.search(told))
     if not (lasting or known) or _NOT_ASKED.search(told):
         return 0.0
     if (_OWN.search(sentence) or _OWN_AIM.search(told)) and not _WISH.search(told):
         return 0.0
-    if _PRAISE.search(told) and not (lasting and _MUST.search(told)):
+    if _PRAISE.search(told) and not is_used and not (lasting and _MUST.search(told)):
         return 0.0
     if told.rstrip("\"') ").endswith("?") and not (lasting and _ASKED_NICELY.search(told)):
         return 0.0
-    directive = any(pattern.search(told) for pattern in _DIRECTIVES)
+    directive = is_used or any(pattern.search(told) for pattern in _DIRECTIVES)
     if not directive and not (lasting and _OTHER_TONGUE.search(told)):
         return 0.0
-    kind, choice = bool(_KIND.search(told)), bool(_CHOICE.search(told))
+    kind, choice = bool(_KIND.search(told)), is_used or bool(_CHOICE.search(told))
     placed = bool(subjects & HOSTS & ~S.FILE)
-    evidence = 2.0 * lasting + kind + 1.5 * choice + 0.5 * known - 1.5 * bool(_ONCE.search(told))
+    once = bool(_ONCE.search(_LIBRARY.sub(" ", told)))
+    evidence = 2.0 * lasting + kind + 1.5 * choice + 0.5 * known - 1.5 * once
     return min(1.0, 0.3 + 0.2 * evidence + 0.1 * placed) if evidence >= 1.0 else 0.0
 
 
@@ -470,13 +482,16 @@ def _parts(sentence: str) -> Iterator[tuple[Subject, tuple[str, ...], str]]:
         yield found, tuple(slots), segment
 
 
-def _rules_in(sentence: str, before: Subject) -> Iterator[tuple[Subject, str]]:
+def _rules_in(sentence: str, before: Subject) -> Iterable[tuple[Subject, str]]:
     """The subjects and the key of every rule that a sentence lays down."""
     if _TALKED_OF.search(sentence):
-        yield S.OTHER, "other"
-        return
-    reason = _REASON.search(sentence)
-    core = sentence[: reason.start()] if reason and reason.start() > 20 else sentence
+        return [(S.OTHER, UNKNOWN)]
+    core = _core(sentence)
+    return list(_by_purpose(core)) or _by_subject(core, before)
+
+
+def _by_subject(core: str, before: Subject) -> Iterator[tuple[Subject, str]]:
+    """Those that the words for subjects tell."""
     parts = list(_parts(core))
     hosts = [found & HOSTS & ~S.FILE for found, _, _ in parts]
     topics = [found & TOPICS & ~FAINT for found, _, _ in parts]
@@ -524,7 +539,38 @@ def _rules_in(sentence: str, before: Subject) -> Iterator[tuple[Subject, str]]:
     if everything & (HOSTS | FAINT) and _ANNOUNCED.search(core):
         return
     about = where or everything & (S.CODE | S.LANGUAGE) or S.OTHER
-    yield about, (about.name or "other").lower()
+    yield about, (about.name or UNKNOWN).lower()
+
+
+def _by_purpose(core: str) -> Iterator[tuple[Subject, str]]:
+    """Those on what is used for what, where that is nothing that subjects name."""
+    topics = {aim: _topic_of(aim) for aim in purposes.named(core, lasts=_lasts(core))}
+    if all(topics.values()) or any(_subjects_in(aim) & FAINT for aim in topics):
+        return
+    if _subjects_in(core) & HOSTS & ~S.FILE:
+        return
+    for aim, topic in topics.items():
+        if topic:
+            yield topic, f"any.{topic.name}".lower()
+        else:
+            touched = S.TOOL if purposes.is_in_code(aim) else S.OTHER
+            yield touched, f"{PURPOSE}{purposes.key(aim)}"
+
+
+def _lasts(low: str) -> bool:
+    return bool(_LASTING.search(low))
+
+
+def _topic_of(aim: str) -> Subject:
+    """The subject that the last word of an aim names: "the test database" is a database."""
+    ends = [m for m in _TOKEN.finditer(aim) if m.end() == len(aim)]
+    return LEXICON[ends[-1].lastindex - 1][0] if ends and ends[-1].lastindex else NOTHING
+
+
+def _core(sentence: str) -> str:
+    """The rule without its reason."""
+    reason = _REASON.search(sentence)
+    return sentence[: reason.start()] if reason and reason.start() > 20 else sentence
 
 
 def recognise(text: str) -> tuple[Rule, ...]:
@@ -534,7 +580,8 @@ def recognise(text: str) -> tuple[Rule, ...]:
     for sentence in _sentences(text):
         low = sentence.lower()
         subjects = _subjects_in(low)
-        strength = _strength(low, subjects)
+        is_used = bool(purposes.named(low, lasts=_lasts(low)))
+        strength = _strength(low, subjects, is_used=is_used)
         if strength:
             forbids = bool(_FORBIDS.search(low))
             rules += [
@@ -587,30 +634,11 @@ ANY_NEW_CODE = Request(
     S.FUNCTION | S.ARGUMENT | S.VARIABLE | ALL_CODE,
     HOSTS | AROUND_CODE,
 )
-# Where no word begins, none of these has to be tried.
-_WORK = re.compile(
-    r"\b(?=\w)(?:write|create|implement|add|build|fix|refactor|make|generate|code|define|"
-    r"develop|rewrite|"
-    r"rename|convert|change|update|extend|set up|port|migrate|optimi[sz]e|clean up|debug|test|"
-    r"document|annotate|commit|push|merge|install|deploy|move|split|extract|replace|remove|delete|"
-    r"complete|finish|improve|simplify|wrap|design|program|draft|"
-    r"schreibe?n?|erstellen?|implementieren?|baue?|behebe?|korrigiere|ändere|füge|"
-    r"écri[srv]\w*|crée[rz]?|implémente[rz]?|ajoute[rz]?|corrige[rz]?|modifie[rz]?|"
-    r"escrib[ea]\w*|crea[r]?|implementa[r]?|añad\w+|corrige|arregla|modifica)\b"
-)
-_NEW = re.compile(r"\b(?:write|create|implement|build|generate|code|develop|program|draft|make)\b")
 _CODING = re.compile(
     r"\b(?:bugs?|crash\w*|tracebacks?|algorithm\w*|sort\w*|pars\w+|script|app|application|"
     r"backend|server|cli|command|model|service|handler|widget|helper|utility|implement|refactor|"
-    r"debug|loop|array|json|regex|cache)\b|[\w-]+\.(?:py|js|ts|tsx|rs|go|java|c|cpp|sh)\b"
-)
-# A thing named after these belongs to the thing before: "a class with methods", "a function that".
-_ASKS_BACK = re.compile(
-    r"^\W*(?:when|who|where|which|how (?:many|much|long|often)|what|why|did|was|were|is|are|has|"
-    r"have|wann|wer|wo|welche\w*|warum|quand|qui|où|pourquoi|cuándo|quién|dónde)\b"
-)
-_HEAD_ENDS = re.compile(
-    r"\b(?:that|which|with|given|for|to|from|in|of|using|whose|where)\b|[.,;:(]"
+    r"debug|loop|array|json|regex|cache|webhooks?|websockets?|middleware|"
+    r"callbacks?)\b|[\w-]+\.(?:py|js|ts|tsx|rs|go|java|c|cpp|sh)\b"
 )
 LONGEST_REQUEST = 4_000
 
@@ -629,22 +657,26 @@ def _reach_of(head: Subject) -> Request:
 def subjects_of(request: str) -> Request:
     """What a request falls under; empty where no work on code is asked for."""
     low = _FENCE.sub("\n", request[:LONGEST_REQUEST].translate(_STRAIGHT)).lower()
-    work = _WORK.search(low)
-    if not work or _ASKS_BACK.search(low):
+    asked = work.asked(low)
+    if not asked:
         return NO_REQUEST
-    rest = low[work.end() :]
-    end = _HEAD_ENDS.search(rest)
     said = _subjects_in(low) & ~S.ANSWER
-    head = _subjects_in(rest[: end.start()] if end else rest) & ~S.ANSWER
-    if not head & ~S.NAME:
-        head = said
-    if not head:
-        if not _CODING.search(low):
-            return NO_REQUEST
-        return ANY_NEW_CODE if _NEW.search(low) else ANY_CODE
+    head = _subjects_in(asked.thing) & ~S.ANSWER
+    if head & ~S.NAME:
+        # A class or a test brings its own parts with it; a parser may be made of anything.
+        is_any = asked.is_code and not head & (HOSTS | S.TEST)
+    elif asked.is_code or (not said and _CODING.search(low)):
+        head, is_any = NOTHING, True
+    elif not said or work.is_writing(asked.thing):
+        return NO_REQUEST
+    else:
+        head, is_any = said, bool(said & CODE_ITSELF) and not said & S.COMMIT
     if head & (S.CLASS | S.FUNCTION | S.METHOD) and head & FAINT:
         head &= ~FAINT
     reach = _reach_of(head)
+    if is_any:
+        any_code = ANY_NEW_CODE if asked.is_new else ANY_CODE
+        reach = Request(reach.direct | any_code.direct, reach.implied | any_code.implied)
     return Request(reach.direct, (reach.implied | said) & ~reach.direct)
 
 
@@ -676,34 +708,28 @@ def applies(subjects: int, request: Request) -> float:
 
 def replaces(newer: Rule, older: Rule) -> bool:
     """Whether the newer rule stands in place of the older; two that may both hold, both stay."""
-    if newer.key != older.key or newer.subjects & S.OTHER:
-        return False
-    if ".name." in newer.key:
-        return True
-    new, old = _content(newer.text), _content(older.text)
-    alike = len(new & old) / max(1, min(len(new), len(old)))
-    return alike >= 0.5 or (newer.forbids != older.forbids and alike >= 0.25)
+    return _verdict(newer, older) is Verdict.GIVES_WAY
 
 
 def overtakes(newer: Rule, older: Rule) -> bool:
     """Whether the newer rule governs the same side of the same thing, and so comes first."""
-    return newer.key != older.key and family(newer.key) == family(older.key) != newer.key
+    if newer.key == older.key:
+        return _verdict(newer, older) is Verdict.COMES_BEHIND
+    return family(newer.key) == family(older.key) != newer.key
+
+
+def _verdict(newer: Rule, older: Rule) -> Verdict:
+    if newer.key != older.key:
+        return Verdict.STAYS
+    new, old = rivals.read(_core(newer.text)), rivals.read(_core(older.text))
+    if newer.key == UNKNOWN:
+        # What it is about nobody knows, so only another number makes it another version.
+        return Verdict.GIVES_WAY if rivals.is_another_measure(new, old) else Verdict.STAYS
+    if newer.key.startswith(PURPOSE):
+        return rivals.compare_means(new, old)
+    return (rivals.compare_shapes if ".name." in newer.key else rivals.compare)(new, old)
 
 
 def family(key: str) -> str:
     """A key without the value; a name has several shapes at once, so its key is left whole."""
     return key if ".name." in key else ".".join(key.split(".")[:2])
-
-
-@lru_cache(maxsize=4096)
-def _content(text: str) -> frozenset[str]:
-    """The words that carry what a rule says."""
-    return frozenset(_WORD.findall(text.lower())) - _PLAIN
-
-
-_PLAIN = frozenset(
-    _WORD.findall(
-        "all always and any are every for from have into must need never not now our please"
-        " should start that the them then this want with you your"
-    )
-)

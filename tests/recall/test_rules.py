@@ -1,4 +1,5 @@
 import time
+from itertools import product, starmap
 
 import pytest
 from hypothesis import given
@@ -27,6 +28,13 @@ RULES = [
     pytest.param("import only what you need", {"any.import"}, id="only"),
     pytest.param("use pytest, not unittest", {"any.test"}, id="choice"),
     pytest.param("We use structlog for logging.", {"any.logging"}, id="custom"),
+    pytest.param("We use Redis for caching.", {"use.caching"}, id="custom of no known subject"),
+    pytest.param("We use Next.js for the website.", {"use.website"}, id="called like a file"),
+    pytest.param("This project uses Stripe for payments.", {"use.payment"}, id="project"),
+    pytest.param("From now on, use Redis for caching.", {"use.caching"}, id="means that lasts"),
+    pytest.param("Wir nutzen Linear für Tickets.", {"use.ticket"}, id="German custom"),
+    pytest.param("We use Redis for caching and tests.", {"use.caching", "any.test"}, id="both"),
+    pytest.param("From now on, limit lines to 80 characters.", {"any.format"}, id="line length"),
     pytest.param("Never push to main.", {"any.commit"}, id="ban"),
     pytest.param("From now on, answer in German.", {"answer"}, id="answers"),
     pytest.param("Make sure that every class has a docstring.", {"class.docstring"}, id="every"),
@@ -69,6 +77,13 @@ NO_RULES = [
     pytest.param('The linter printed: "always use double quotes in all files"', id="quoted output"),
     pytest.param("Never mind, that's always a good idea.", id="set phrase"),
     pytest.param("This will always keep our code readable.", id="praise"),
+    pytest.param("We use this for fun.", id="for fun"),
+    pytest.param("We use it for logging, somehow.", id="pronoun"),
+    pytest.param("What do we use for caching?", id="question for the means"),
+    pytest.param("Do we use Redis for caching?", id="question for a custom"),
+    pytest.param("We used Redis for caching back then.", id="past custom"),
+    pytest.param("We could use Redis for caching.", id="possibility"),
+    pytest.param("Use Redis for caching.", id="order"),
     pytest.param("I want you to follow a new convention for our code.", id="announcement"),
     pytest.param("", id="nothing"),
 ]
@@ -94,7 +109,7 @@ REQUESTS = [
 
 
 @pytest.mark.parametrize(("text", "inside", "outside"), REQUESTS)
-def test_a_request_falls_under_what_it_makes(text, inside, outside):
+def test_a_saidfalls_under_what_it_makes(text, inside, outside):
     request = subjects_of(text)
 
     assert inside in request.direct
@@ -105,7 +120,7 @@ def test_a_request_falls_under_what_it_makes(text, inside, outside):
     "text",
     ["When did Anna write her book?", "How are you?", "I made a plate in pottery class.", ""],
 )
-def test_talk_is_no_request_for_work(text):
+def test_talk_is_no_saidfor_work(text):
     assert not subjects_of(text)
 
 
@@ -130,51 +145,174 @@ def test_a_rule_bears_on_a_function_where_no_word_matches(rule, weight):
     assert [applies(r.subjects, request) for r in recognise(rule)] == [weight]
 
 
-SUCCESSIONS = [
-    pytest.param(
-        "Always end function names with '_a'.",
-        "From now on, end function names with '_b'.",
-        (True, False),
-        id="the same shape",
-    ),
-    pytest.param(
-        "Always end function names with '_a'.",
-        "Always start function names with 'b_'.",
-        (False, False),
-        id="another shape",
-    ),
-    pytest.param(
-        "Always end function names with '_a'.",
-        "Always end method names with '_a'.",
-        (False, False),
-        id="another place",
-    ),
-    pytest.param(
-        "Always use the @cached decorator on functions.",
-        "Always use the @traced decorator on functions.",
-        (False, True),
-        id="both may hold",
-    ),
-    pytest.param(
-        "Always add docstrings to functions.",
-        "Never add docstrings to functions.",
-        (True, False),
-        id="taken back",
-    ),
-    pytest.param(
-        "Always book a window seat.",
-        "Always water the plants.",
-        (False, False),
-        id="no subject known",
-    ),
-]
+# Work that does not name the places of code, each request in words of its own.
+CODING = """
+Write a parser for the config format
+Write a parser for git commits
+write a logger
+Implement password hashing
+Implement the merge of two sorted lists
+Implement the docker client wrapper
+Add a deploy command to the CLI
+Add pagination to the API
+Fix the pipeline scheduler
+Convert the dates to ISO format
+Give me a function that reverses a string
+Show me how to reverse a list in a python function
+What would a python function for gcd look like?
+Could you write a small tool that resizes images?
+Need a helper that merges two dicts
+I need a CLI for exporting invoices
+Can you do a bubble sort in Python?
+Let's build the importer
+Cache the session lookups
+Please handle the edge case of empty input
+Erstelle ein Skript zum Umbenennen von Fotos
+Implementiere die Login-Seite
+Entwickle eine Klasse für Rechnungen
+Programmiere einen Taschenrechner
+Kannst du einen Parser schreiben?
+Écris un parseur JSON
+Escribe un analizador
+""".strip().splitlines()
+OTHER_WORK = """
+Commit my changes
+Push the branch
+Deploy to staging
+Install the dependencies
+Run the tests
+Update the README
+Write a commit message
+Write the changelog entry
+Merge the pull request
+Write an email to Bob
+Draft a blog post about our Python parser
+Make a list of groceries
+What is a parser?
+What did we decide about caching?
+Why does the parser crash?
+How are you?
+I need a break
+""".strip().splitlines()
 
 
-@pytest.mark.parametrize(("old", "new", "outcome"), SUCCESSIONS)
+def bearing(rule, request):
+    [stated] = recognise(rule)
+    return applies(stated.subjects, subjects_of(request))
+
+
+@pytest.mark.parametrize("said", CODING)
+def test_a_rule_on_names_bears_on_everyday_coding(said):
+    assert bearing("Always start function names with x_.", said) >= IMPLIED
+
+
+@pytest.mark.parametrize("said", OTHER_WORK)
+def test_a_rule_on_names_does_not_bear_on_other_work_or_talk(said):
+    assert bearing("Always start function names with x_.", said) == 0
+
+
+@pytest.mark.parametrize(
+    ("rule", "weight"),
+    [
+        ("We use Redis for caching.", IMPLIED),
+        ("Wir nutzen Stripe für Zahlungen.", IMPLIED),
+        ("From now on, limit lines to 80 characters.", DIRECT),
+        ("We use Jira for tickets.", 0.0),
+        ("We use the garden for parties.", 0.0),
+    ],
+)
+def test_what_is_used_bears_on_code_where_code_meets_it(rule, weight):
+    assert bearing(rule, "Write a parser") == weight
+
+
+REPLACED, OVERTAKEN, BOTH_HOLD = (True, False), (False, True), (False, False)
+SUCCESSIONS = {
+    REPLACED: [
+        ("Always end function names with '_a'.", "From now on, end function names with '_b'."),
+        ("Name variables in camelCase.", "Name variables in snake_case."),
+        ("Always add docstrings to functions.", "Never add docstrings to functions."),
+        ("Always add a docstring to every class.", "Don't ever add docstrings to classes."),
+        ("Always use tabs for indentation.", "Always use spaces for indentation."),
+        ("Always indent with tabs.", "From now on indent with 4 spaces."),
+        ("Always use single quotes.", "Always use double quotes."),
+        ("Always answer in German.", "Always answer in English."),
+        ("Antworte immer auf Deutsch.", "Antworte immer auf Englisch."),
+        ("From now on use pytest.", "From now on use unittest."),
+        ("Never use emojis.", "Always use emojis."),
+        ("Always write docstrings in Google style.", "Always write docstrings in NumPy style."),
+        ("Use f-strings, never % formatting.", "Use % formatting, never f-strings."),
+        ("From now on, limit lines to 80 chars.", "From now on, limit lines to 100 chars."),
+        ("From now on cap retries at 3.", "From now on cap retries at 5."),
+        ("We use npm for packages.", "We use pnpm for packages."),
+        ("We use yarn for packages.", "From now on, use npm."),
+        ("We use Foo for the frontend.", "We use Bar for the frontend."),
+        ("We use Redis for caching.", "We use Memcached for caching."),
+        ("We use redis for caching", "we use memcached for caching"),
+        ("For caching we use Redis.", "We use Memcached for caching."),
+        ("We use Redis for caching.", "From now on, use Valkey for caching."),
+        ("We use Redis for caching.", "We don't use Redis for caching anymore."),
+        ("We use Jira for tickets.", "We use Linear for tickets."),
+        ("Wir nutzen Jira für Tickets.", "Wir verwenden Linear für Tickets."),
+    ],
+    OVERTAKEN: [
+        (
+            "Always use the @cached decorator on functions.",
+            "Always use the @traced decorator on functions.",
+        ),
+        ("Always write tests.", "Always write tests before code."),
+        ("Always use async endpoints.", "Always use GraphQL."),
+        ("Always use hooks in React.", "Always use Tailwind in React."),
+        ("Always use snake_case for variables.", "Always use camelCase for variables in Java."),
+        ("We use Redis for caching.", "We also use Memcached for caching."),
+    ],
+    BOTH_HOLD: [
+        ("Always end function names with '_a'.", "Always start function names with 'b_'."),
+        ("Always end function names with '_a'.", "Always end method names with '_a'."),
+        ("Never push to main.", "Never force push."),
+        ("Never push to main.", "Never push secrets."),
+        ("Never use mocks.", "Never use fixtures."),
+        ("Never use wildcard imports.", "Never use relative imports."),
+        ("Always answer in German.", "Never answer with emojis."),
+        ("Always explain your answer.", "Always answer in German."),
+        ("Always use 4 spaces in Python.", "Always use 2 spaces in YAML."),
+        ("Always use tabs in Go.", "Always use spaces in Python."),
+        ("Always use tabs.", "Always use semicolons."),
+        ("Always use single quotes.", "Always use trailing commas."),
+        ("Always add type hints to functions.", "Never add type hints to lambdas."),
+        ("Never use the ORM for reports.", "Always use the ORM for writes."),
+        ("Always write commit messages in English.", "Always sign commits."),
+        ("We use pytest for unit tests.", "We use Playwright for end-to-end tests."),
+        ("We use PostgreSQL for production.", "We use SQLite for tests."),
+        ("We use Docker for local development.", "We use Kubernetes for deployment."),
+        ("We use Redis for caching.", "We use Redis for queues."),
+        ("We use Redis for caching in production.", "We use a dict for caching in tests."),
+        ("Always use uv for Python packages.", "Always use pnpm for JavaScript packages."),
+        ("Always book a window seat.", "Always water the plants."),
+        ("Always book a window seat.", "Always book an aisle seat."),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "outcome"),
+    [(*pair, outcome) for outcome, pairs in SUCCESSIONS.items() for pair in pairs],
+)
 def test_a_newer_rule_replaces_only_what_cannot_hold_beside_it(old, new, outcome):
-    [older], [newer] = recognise(old), recognise(new)
+    # A sentence may lay down several rules; only those about the same meet.
+    meetings = [
+        (newer, older)
+        for newer, older in product(recognise(new), recognise(old))
+        if newer.subjects == older.subjects
+    ]
 
-    assert (replaces(newer, older), overtakes(newer, older)) == outcome
+    assert (any(starmap(replaces, meetings)), any(starmap(overtakes, meetings))) == outcome
+
+
+def test_a_ban_and_a_wish_for_different_things_both_hold():
+    older = recognise("Never use print for logging.")
+    newer = recognise("Never use logging in tests.")
+
+    assert not any(replaces(new, old) for new in newer for old in older)
 
 
 def test_a_lasting_rule_is_surer_than_a_bare_one():
