@@ -48,8 +48,9 @@ class OneBackend:
         """What deciding may know of it."""
         if self.running is None:
             return None
-        status = self.running.status
-        state = status.state if self._is_reachable else "down"
+        state = self.running.status.state
+        if state == "up" and not self._is_reachable:
+            state = "down"
         return LiteLLMNow(Address(*self.running.address), state)
 
     @property
@@ -129,34 +130,42 @@ class OneBackend:
             if self.running is not new:
                 await new.stop()
 
-    async def settle(self, *, may_wait: bool) -> None:
-        """Wait for one that is starting, and make sure that one that was up still is."""
-        if may_wait:
-            await self._wait_for_start()
-        running = self.running
-        if running is None or running.status.state != "up":
-            return
-        if time.monotonic() - self._tried_at > TRUSTED_FOR:
-            is_reachable = await can_connect(Address(*running.address))
-            if running is not self.running:
-                return  # another one is wanted since
-            self._is_reachable, self._tried_at = is_reachable, time.monotonic()
-            if not is_reachable:
-                running.report_failure()
+    async def settle(self) -> None:
+        """Make sure that one that was up still is, and wait for one that is on its way."""
+        litellm = self.settings.now.litellm
+        until = time.monotonic() + (litellm.wait if litellm.when_down == "error" else 0)
+        # The settings may ask for another one meanwhile, or for none.
+        while running := self.running:
+            left = until - time.monotonic()
+            status = running.status
+            if status.state == "starting" and left > 0:
+                if not await running.wait_ready(left) and running is self.running:
+                    return
+            elif status.state == "up" and not await self._reaches(running):
+                # If a process of ours has ended, that is noticed now, and it is started again.
+                if left <= 0 or status.pid is None:
+                    return
+                await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
+            else:
+                return
 
     def report_failure(self) -> None:
-        """A request did not get through."""
+        """A request did not get through, or its answer broke off."""
         self._tried_at = 0.0
         if self.running:
             self.running.report_failure()
 
-    async def _wait_for_start(self) -> None:
-        until = time.monotonic() + self.settings.now.litellm.wait
-        # The settings may ask for another one meanwhile, or for none.
-        while (running := self.running) and running.status.state == "starting":
-            left = until - time.monotonic()
-            if left <= 0 or await running.wait_ready(left) or running is self.running:
-                return
+    async def _reaches(self, running: LiteLLMProxy) -> bool:
+        """Whether it takes connections; a yes counts for a moment, a no only once."""
+        if not self._is_reachable or time.monotonic() - self._tried_at > TRUSTED_FOR:
+            is_reachable = await can_connect(Address(*running.address))
+            if running is not self.running:
+                return False  # another one is wanted since
+            was_reachable, self._is_reachable = self._is_reachable, is_reachable
+            self._tried_at = time.monotonic()
+            if was_reachable and not is_reachable:
+                running.report_failure()
+        return self._is_reachable
 
     def _made(self, wanted: LiteLLM) -> LiteLLMProxy:
         # Only now: the default start has no use for it.

@@ -2,9 +2,7 @@
 
 import json
 import os
-import time
 from dataclasses import dataclass
-from importlib import metadata
 from typing import Any
 
 from mitmproxy import http
@@ -13,11 +11,11 @@ from addons.open_listeners import OpenListeners
 from addons.open_memory import OpenMemory
 from addons.read_settings import ReadSettings
 from addons.run_backend import RunBackend
+from addons.this_proxy import STARTED, version
 from dialects import Problem, shape_error
 from routing.decide import Route
 from routing.facts import RequestFacts
 
-STARTED = time.time()
 MISTAKE = Problem(500, "proxy_failed", "The memory proxy made a mistake; its log has more.")
 
 
@@ -77,10 +75,3 @@ def as_json(status: int, value: object) -> http.Response:
     # A file's name need not be text; written as an escape it is JSON all the same.
     body = text.encode("utf-8", "backslashreplace") + b"\n"
     return http.Response.make(status, body, {"content-type": "application/json"})
-
-
-def version() -> str:
-    try:
-        return metadata.version("litellm-memory-proxy")
-    except metadata.PackageNotFoundError:
-        return "unknown"

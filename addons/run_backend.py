@@ -10,6 +10,7 @@ from mitmproxy import ctx, http
 from addons.facts import recorded
 from addons.one_backend import OneBackend
 from addons.read_settings import ReadSettings
+from addons.this_proxy import STARTED, version
 from routing.config import ViaLiteLLM
 from routing.decide import LiteLLMNow, Route
 from routing.egress import Expected
@@ -44,13 +45,17 @@ class RunBackend:
 
     @property
     def problems(self) -> list[str]:
+        told = [one.problem for one in self.each.values() if one.problem]
+        for one in self.each.values():
+            told += one.running.problems if one.running else ()
         # Both may follow the same file.
-        return [*dict.fromkeys(one.problem for one in self.each.values() if one.problem)]
+        return [*dict.fromkeys(told)]
 
     def states(self) -> list[dict[str, Any]]:
         """Each backend that calls may go to, the usual one first, for whoever asks /health."""
+        direct = {"name": "direct", "state": "up", "since": STARTED, "version": version()}
         return [
-            self.each[name].state() if name in self.each else {"name": name, "state": "up"}
+            self.each[name].state() if name in self.each else direct
             for name in self.settings.now.used_backends
         ]
 
@@ -67,7 +72,7 @@ class RunBackend:
         if one is None:
             return False
         before = one.now
-        await one.settle(may_wait=route.in_place_of is None)
+        await one.settle()
         return one.now != before
 
     def begin(self, flow: http.HTTPFlow, route: Route) -> None:
@@ -108,6 +113,6 @@ class RunBackend:
             one.follow_settings()
 
     def report_failure(self, flow: http.HTTPFlow) -> None:
-        """A request did not get through."""
+        """A request did not get through, or its answer broke off."""
         if one := self.each.get(recorded(flow).get("backend", "")):
             one.report_failure()

@@ -19,8 +19,7 @@ class TellErrors:
         plain_errors.install(answer)
 
     def error(self, flow: http.HTTPFlow) -> None:
-        if not flow.response:
-            self.backend.report_failure(flow)
+        self.backend.report_failure(flow)
 
 
 def answer(flow: http.HTTPFlow, status: int, message: str) -> http.Response | None:

@@ -19,7 +19,9 @@ LOG_LIMIT = 5_000_000
 class Child:
     """A running process. It has to end when its standard input does."""
 
-    def __init__(self, process: asyncio.subprocess.Process, hide: str, log: Path | None) -> None:
+    def __init__(
+        self, process: asyncio.subprocess.Process, hide: Sequence[str], log: Path | None
+    ) -> None:
         self._process = process
         self._hide = hide
         self._write = _opened(log)
@@ -38,10 +40,10 @@ class Child:
         *,
         environment: Mapping[str, str],
         directory: Path,
-        hide: str,
+        hide: Sequence[str],
         log: Path | None,
     ) -> Self:
-        """Start it; `hide` is the secret that its output must not show."""
+        """Start it; `hide` are the secrets that its output must not show."""
         process = await asyncio.create_subprocess_exec(
             *command,
             env=environment,
@@ -115,7 +117,7 @@ class Child:
         write = self._write if is_log else None
         if write is None and not self._keeps_lines:
             return
-        line = hide_secrets(raw.decode(errors="replace").rstrip(), self._hide)
+        line = hide_secrets(raw.decode(errors="replace").rstrip(), *self._hide)
         if line and self._keeps_lines:
             self._lines.append(line)
         if line and write:

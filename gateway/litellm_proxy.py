@@ -18,7 +18,13 @@ import httpx
 from gateway.child import Child
 from gateway.child_environment import child_environment
 from gateway.environment import MaliciousRelease, ensure_environment, installed_version
-from gateway.litellm_yaml import LiteLLMYaml, read_litellm_yaml
+from gateway.litellm_yaml import (
+    NOTE,
+    PROBLEM,
+    LiteLLMYaml,
+    read_litellm_yaml,
+    secrets_given,
+)
 from gateway.malicious import MALICIOUS
 from routing.egress import Egress
 from routing.errors import ConfigError, ProxyError
@@ -118,6 +124,8 @@ class LiteLLMProxy:
         self._grace = self._pace.stop
         self._asked_version_at = -self._pace.ask_version
         self._spawned = 0
+        self._problems: tuple[str, ...] = ()
+        self._told: tuple[str, ...] = ()
         self._task: asyncio.Task[None] | None = None
         self._status = Status("starting", time.time(), None, "not started", self._url, None, 0)
 
@@ -135,6 +143,11 @@ class LiteLLMProxy:
     def key(self) -> str | None:
         """The key that it asks for."""
         return self._key
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What in its litellm.yaml keeps some model from being served."""
+        return self._problems
 
     @property
     def calls(self) -> int:
@@ -241,15 +254,23 @@ class LiteLLMProxy:
                 reason = str(refusal)
             except (OSError, httpx.HTTPError) as failure:
                 reason = f"LiteLLM cannot be started: {failure}"
-            failures = 0 if up_for >= self._pace.settled else failures
+            self._become(state, reason, pid=None)
+            if up_for:
+                # It worked, so it is likely to work again: whoever asks for it may wait.
+                self._become("starting", f"{reason}; it is started again")
+            if up_for >= self._pace.settled:
+                failures = 0
+                continue
             pause = min(self._pace.first_pause * 2**failures, self._pace.longest_pause)
             # 2**failures would grow for ever where nothing helps.
             failures = min(failures + 1, 16)
-            self._become(state, reason, pid=None)
             await asyncio.sleep(pause)
 
     async def _spawn(self, local: Local) -> Child:
+        self._problems = ()
         settings = read_litellm_yaml(local.config, os.environ)
+        secrets_given.update(settings.secrets)
+        self._problems = settings.warnings
         self._key = _agreed_key(local, settings, self._key or "")
         command = local.command or await self._own_command(local)
         port = self._usable_port(local)
@@ -258,7 +279,7 @@ class LiteLLMProxy:
             environment=child_environment(os.environ, self._key, local.egress),
             # Where litellm.yaml lies: paths in it are relative to there.
             directory=local.config.absolute().parent,
-            hide=self._key,
+            hide=(self._key, *settings.secrets),
             log=local.log,
         )
         self._status = replace(self._status, restarts=self._spawned)
@@ -300,7 +321,7 @@ class LiteLLMProxy:
         try:
             while (problem := await self._problem(client)) is not None:
                 if ended.done():
-                    raise CannotServe(_last_words(child))
+                    raise CannotServe(self._last_words(child))
                 if time.monotonic() > deadline:
                     raise CannotServe(
                         f"LiteLLM did not answer within {self._pace.start:.0f} s of its start"
@@ -309,7 +330,26 @@ class LiteLLMProxy:
                 await asyncio.wait({ended}, timeout=self._pace.probe_while_starting)
         finally:
             ended.cancel()
+        self._tell_problems(child)
         child.forget_output()
+
+    def _tell_problems(self, child: Child) -> None:
+        """It is up, but not all of its file counts."""
+        said = [line.removeprefix(PROBLEM) for line in child.lines if line.startswith(PROBLEM)]
+        notes = [line.removeprefix(NOTE) for line in child.lines if line.startswith(NOTE)]
+        self._problems = (*self._problems, *said)
+        told = (*self._problems, *notes)
+        for line in told if told != self._told else ():
+            logger.warning("litellm.settings %s", line)
+        self._told = told
+
+    def _last_words(self, child: Child) -> str:
+        lines = child.lines
+        if isinstance(self._where, Local) and lines:
+            # Where the last line names a place in the file, what stands before it is noise.
+            place = str(self._where.config.absolute().parent)
+            lines = lines[-1:] if lines[-1].startswith(place) else lines
+        return f"LiteLLM ended with code {child.code} before it was up{_quoted(lines)}"
 
     async def _watch(self, client: httpx.AsyncClient, child: Child | None) -> None:
         """Follow its health, for ever, or until a child of ours ended or went silent."""
@@ -450,13 +490,9 @@ def _agreed_key(local: Local, settings: LiteLLMYaml, made: str) -> str:
     return own or local.key or made
 
 
-def _last_words(child: Child) -> str:
-    return f"LiteLLM ended with code {child.code} before it was up{_quoted(child.lines)}"
-
-
 def _quoted(lines: list[str]) -> str:
     """The end of what it said; a traceback's last line is the telling one."""
-    return ": " + " | ".join(line.strip()[:300] for line in lines[-3:]) if lines else ""
+    return ": " + " | ".join(line.strip()[:400] for line in lines[-3:]) if lines else ""
 
 
 def _address(url: str) -> tuple[str, str, int]:

@@ -88,6 +88,10 @@ def _host(text: str) -> str:
     return text.lower()
 
 
+def _host_or_all(text: str) -> str:
+    return text if text == "*" else _host(text)
+
+
 def _name(text: str) -> str:
     """It begins a base URL's path, next to the paths that mean something by themselves."""
     taken = r"v\d.*|health|memory-routing|models|messages|chat|responses|embeddings"
@@ -114,6 +118,7 @@ Endpoint = Annotated[str, AfterValidator(_endpoint)]
 Label = Annotated[str, AfterValidator(_label)]
 File = Annotated[Path, AfterValidator(_expanded)]
 Host = Annotated[str, AfterValidator(_host)]
+HostOrAll = Annotated[str, AfterValidator(_host_or_all)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Text = Annotated[str, Field(min_length=1)]
 Backend = Literal["direct", "litellm", "sdk"]
@@ -150,7 +155,7 @@ class ProviderSettings(Settings):
     api: Url | None = None
     mount: Annotated[str, AfterValidator(_mount)] = ""
     upstream: Url | None = None
-    subscription_hosts: tuple[Host, ...] = ()
+    subscription_hosts: tuple[HostOrAll, ...] = ()
 
 
 class Ports(Settings):

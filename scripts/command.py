@@ -282,7 +282,7 @@ def _told(health: dict[str, Any] | None) -> list[str]:
         f" version {health['version']}",
         *(
             f"backend  {backend['name']}, {backend['state']}"
-            + (f", LiteLLM {backend['version']}" if backend.get("version") else "")
+            + _version_of(backend)
             + (f", for {_age(backend['since'])}" if backend.get("since") else "")
             + (f" ({backend['detail']})" if backend.get("detail") else "")
             + ("" if place == 0 else ", where a rule says so")
@@ -305,6 +305,12 @@ def _told(health: dict[str, Any] | None) -> list[str]:
         closed = "" if listener["listening"] else "  (closed)"
         lines.append(f"{listener['port']}    {listener['project'] or 'shared port'}{closed}")
     return [*lines, *(f"problem  {problem}" for problem in health["problems"])]
+
+
+def _version_of(backend: dict[str, Any]) -> str:
+    if not backend.get("version"):
+        return ""
+    return f", {'version' if backend['name'] == 'direct' else 'LiteLLM'} {backend['version']}"
 
 
 def _told_of_egress(egress: dict[str, Any] | None) -> list[str]:

@@ -2,7 +2,9 @@
 
 import contextlib
 import json
+import re
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
@@ -12,6 +14,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from tests.e2e.litellm_environment import ROOT
 from tests.e2e.memory_scene import Project, prepared
 from tests.e2e.mitmdump import BIN, Mitmdump
 from tests.fakes import Provider, Seen, Step
@@ -223,14 +226,25 @@ def test_health_and_status_tell_of_each_backend(ruled: Scene) -> None:
         check=True,
     )
 
-    assert health["backend"] == {"name": "direct", "state": "up"}
+    assert health["backend"] == health["backends"][0]
     assert [one["name"] for one in health["backends"]] == ["direct", "litellm"]
     assert health["backends"][1]["url"] == ruled.servers["litellm"].url
-    assert health["backends"][1]["since"]
+    for one in health["backends"]:
+        assert one["state"] == "up"
+        assert health["since"] <= one["since"] <= time.time()
+    assert health["backends"][0]["version"] == health["version"]
     lines = [line for line in status.stdout.splitlines() if line.startswith("backend ")]
-    assert lines[0] == "backend  direct, up"
-    assert lines[1].startswith("backend  litellm, up")
+    assert lines[0].startswith(f"backend  direct, up, version {health['version']}, for ")
+    assert lines[1].startswith("backend  litellm, up, for ")
     assert len(lines) == 2
+
+
+def test_the_page_on_operations_tells_of_each_field_of_health(ruled: Scene) -> None:
+    page = (ROOT / "docs" / "operations.md").read_text()
+    table = page.partition("| field | what |")[2].partition("\n\n")[0]
+    named = "".join(row.partition(" |")[0] for row in table.splitlines())
+
+    assert set(ruled.proxy.ask("/health")) <= set(re.findall(r"`(\w+)`", named))
 
 
 def test_changed_rules_count_from_the_next_call_on(scene: Scene) -> None:

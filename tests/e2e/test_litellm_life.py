@@ -3,8 +3,9 @@
 import contextlib
 import os
 import signal
-import subprocess
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from tests.e2e.litellm_scene import (
     wait_for,
     wait_until_up,
 )
-from tests.e2e.mitmdump import BIN, Mitmdump
+from tests.e2e.mitmdump import Mitmdump
 from tests.e2e.parity_scene import VIA_LITELLM
 from tests.e2e.sdks import KEY, QUESTION, raw_client
 from tests.fakes import Provider, Step
@@ -111,7 +112,7 @@ def break_a_stream_by_killing(litellm: dict[str, Any], proxy: Mitmdump, upstream
     ):
         chunks = answer.iter_raw()
         assert next(chunks)
-        kill(litellm)
+        os.kill(litellm["pid"], signal.SIGKILL)
         with pytest.raises(httpx.RemoteProtocolError):
             list(chunks)
 
@@ -142,6 +143,7 @@ def test_a_killed_litellm_is_told_in_the_dialect_until_it_is_back(
 
         after = wait_until_up(proxy)
         assert (after["restarts"], after["url"]) == (1, before["url"])
+        assert "ended with code -9 while it was up" in proxy.log
         stage.upstream.script(*(Step(match="/v1/", status=status) for status in (401, 429, 500)))
         assert [ask(proxy).status_code for _ in range(4)] == [401, 429, 500, 200]
 
@@ -152,6 +154,24 @@ def test_a_killed_litellm_is_told_in_the_dialect_until_it_is_back(
         assert "RateLimitError" in logs
         for secret in (MASTER_KEY, KEY, QUESTION, *UPSTREAM_KEYS.values()):
             assert secret not in logs
+
+
+def test_whoever_asks_while_a_killed_litellm_comes_back_is_held_and_served(
+    stage: Stage, tmp_path: Path
+) -> None:
+    with stage.proxy(tmp_path, wait=100) as proxy, ThreadPoolExecutor() as clients:
+        before = wait_until_up(proxy)
+
+        break_a_stream_by_killing(before, proxy, stage.upstream)
+        # Before its end is noticed, in the pause after that, and while it starts.
+        held = []
+        for dialect in ENDPOINTS:
+            held.append(clients.submit(ask, proxy, dialect, seconds=100))
+            time.sleep(0.3)
+
+        assert [one.result().status_code for one in held] == [200] * len(ENDPOINTS)
+        assert backend(proxy)["restarts"] == 1
+        assert posts(stage.origin) == 0
 
 
 # The watch is the same for both, and waits for half a minute.
@@ -249,32 +269,3 @@ def switch(proxy: Mitmdump, config: dict[str, Any]) -> None:
         lambda: proxy.ask("/memory-routing/info")["backend"] == config["backend"],
         SECONDS_TO_NOTICE,
     )
-
-
-BROKEN_FILES = {
-    "no YAML": ("model_list:\n  - model_name: gpt\n    litellm_params: {model: [\n", 4),
-    "an entry without parameters": ("model_list:\n\n  - model_name: gpt\n", 3),
-}
-
-
-@pytest.mark.parametrize(("litellm_yaml", "line"), BROKEN_FILES.values(), ids=BROKEN_FILES)
-def test_a_broken_litellm_yaml_is_told_with_its_line_and_stops_no_direct_call(
-    litellm_yaml: str, line: int, stage: Stage, tmp_path: Path
-) -> None:
-    config = stage.config(when_down="direct")
-    with litellm_proxy(tmp_path, stage.environment, config, litellm_yaml) as proxy:
-        proxy.wait_until(lambda: backend(proxy)["state"] == "down", SECONDS_TO_NOTICE)
-        place = f"{proxy.home / 'litellm.yaml'}:{line}:"
-
-        assert place in backend(proxy)["detail"]
-        status = subprocess.run(
-            [BIN / "memproxy", "status"],
-            env=proxy.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert (status.returncode, status.stderr) == (1, "")
-        assert place in status.stdout
-        assert ask(proxy).status_code == 200
-        assert posts(stage.origin) == 1

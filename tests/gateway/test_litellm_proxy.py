@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from gateway.litellm_proxy import LiteLLMProxy, Local, Pace, Remote
+from gateway.litellm_yaml import secrets_given
 from routing.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
@@ -130,6 +131,32 @@ async def test_a_killed_child_comes_back_on_its_port_and_is_counted(
 
 
 @pytest.mark.e2e
+async def test_one_that_was_up_is_on_its_way_again_from_its_end_on(
+    local: Callable[..., Local],
+) -> None:
+    async with running(local(), replace(QUICK, first_pause=0.5)) as proxy:
+        assert await proxy.wait_ready(5)
+        os.kill(proxy.status.pid or 0, signal.SIGKILL)
+        await until(lambda: proxy.status.pid is None)
+        assert proxy.status.state == "starting"
+        assert "ended with code -9 while it was up" in proxy.status.detail
+        assert await proxy.wait_ready(5)
+
+
+@pytest.mark.e2e
+async def test_one_that_was_up_for_long_is_started_again_at_once(
+    local: Callable[..., Local],
+) -> None:
+    async with running(local(), replace(QUICK, first_pause=60, settled=0.1)) as proxy:
+        for count in (1, 2):
+            assert await proxy.wait_ready(5)
+            await asyncio.sleep(0.1)
+            os.kill(proxy.status.pid or 0, signal.SIGKILL)
+            await until(lambda count=count: proxy.status.restarts == count)
+        assert await proxy.wait_ready(5)
+
+
+@pytest.mark.e2e
 async def test_the_pause_between_failed_starts_grows(
     local: Callable[..., Local], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -168,7 +195,7 @@ async def test_a_child_that_stops_answering_is_replaced(
         assert await proxy.wait_ready(5)
         hung = proxy.status.pid
         mute.touch()
-        await until(lambda: proxy.status.state == "down")
+        await until(lambda: proxy.status.state != "up")
         await until(lambda: not lives(hung))
         mute.unlink()
         assert await proxy.wait_ready(5)
@@ -227,10 +254,14 @@ async def test_a_port_of_our_choice_that_was_taken_meanwhile_is_replaced(
         ("model_list:\n  - model_name: m\n", 2, "no litellm_params"),
         (
             "model_list:\n  - model_name: m\n    litellm_params:\n      api_key: x\n",
-            4,
+            3,
             "litellm_params has no model",
         ),
-        ("model_list: [{model_name: m, litellm_params: 7}]", 1, "litellm_params must be a mapping"),
+        (
+            "model_list: [{model_name: m, litellm_params: 7}]",
+            1,
+            "litellm_params: must be a mapping",
+        ),
         (CONFIG + "general_settings:\n  master_key: os.environ/UNSET_X\n", 5, "UNSET_X is not set"),
     ],
 )
@@ -328,6 +359,53 @@ async def test_a_log_file_is_ours_alone_and_holds_no_key(
         assert await proxy.wait_ready(5)
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
     assert "with [hidden]" in log.read_text()
+
+
+@pytest.mark.e2e
+async def test_secrets_of_litellm_yaml_are_neither_logged_nor_told(
+    local: Callable[..., Local], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    log = tmp_path / "litellm.log"
+    where = local("--fail", "3", "--say", "no Zx81opaquekey99 here", log=log)
+    where.config.write_text(CONFIG.replace("openai/m", "openai/m, api_key: Zx81opaquekey99"))
+
+    async with running(where) as proxy:
+        await until(lambda: proxy.status.state == "down")
+        assert "no [hidden] here" in proxy.status.detail
+
+    assert "no [hidden] here" in log.read_text()
+    assert "Zx81opaquekey99" not in caplog.text
+    assert "Zx81opaquekey99" in secrets_given
+
+
+@pytest.mark.e2e
+async def test_models_that_cannot_be_served_are_problems_of_one_that_is_up(
+    local: Callable[..., Local], caplog: pytest.LogCaptureFixture
+) -> None:
+    said = "litellm.yaml problem: /x/litellm.yaml:9: unknown\nlitellm.yaml note: /x:3: passed over"
+    where = local("--say", said)
+    where.config.write_text(CONFIG.replace("openai/m", "openai/m, timeout: soon"))
+
+    async with running(where) as proxy:
+        assert await proxy.wait_ready(5)
+        ours, litellms = proxy.problems
+
+    assert ours.startswith(f"{where.config}:3: model_list.0.litellm_params.timeout: must be a num")
+    assert litellms == "/x/litellm.yaml:9: unknown"
+    for line in (ours, litellms, "/x:3: passed over"):
+        assert f"litellm.settings {line}" in caplog.messages
+
+
+@pytest.mark.e2e
+async def test_last_words_about_a_line_of_the_file_stand_alone(local: Callable[..., Local]) -> None:
+    where = local("--fail", "1")
+    mistake = f"{where.config}:7: router_settings: cannot be used"
+    said = (*where.command, "--say", f"Traceback\n{mistake}")
+
+    async with running(replace(where, command=said)) as proxy:
+        await until(lambda: proxy.status.state == "down")
+        assert proxy.status.detail == f"LiteLLM ended with code 1 before it was up: {mistake}"
 
 
 @pytest.mark.e2e

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from gateway.child_environment import child_environment
+from gateway.litellm_yaml import NOTE, PROBLEM
 from tests.e2e.litellm_environment import ROOT
 from tests.gateway.sdk_child import KEY
 
@@ -126,10 +127,20 @@ environment_variables: {{OF_THE_FILE: os.environ/A_KEY, PATH: /nowhere}}
 """,
         {"beside.py": MODULE},
     ),
+    "models that are not served": Case(
+        f"model_list: {GPT}"
+        """
+  - {model_name: gpt, litellm_params: {model: opnai/gpt-5.1}}
+  - {model_name: b, litellm_params: {model: openai/b, use_in_pass_through: often}}
+  - {model_name: c, litellm_params: {model: openai/c, rpm: lots}}
+  - {model_name: d, litellm_params: {model: openai/d}, model_info: {id: d-1}}
+"""
+    ),
     "a key of its own": Case(
         f"model_list: {GPT}\ngeneral_settings: {{master_key: os.environ/B_KEY, alerting: [slack]}}"
     ),
 }
+UNKNOWN = "model_list:\n\n\n  - model_name: b\n    litellm_params: {model: opnai/gpt-5.1}\n"
 UNUSABLE = {
     "a callback that is not there": Case(
         f"model_list: {GPT}\nlitellm_settings: {{callbacks: [nowhere.at_all]}}"
@@ -164,15 +175,19 @@ UNUSABLE = {
         f"include: [more.yaml]\nmodel_list: {GPT}", {"more.yaml": "[1]"}
     ),
     "plugins": Case(f"model_list: {GPT}\nrouter_settings: {{plugins: [a.b]}}"),
+    "settings of which one is wrong": Case(
+        f"model_list: {GPT}\nrouter_settings:\n  num_retries: 0\n  routing_strategy: by-magic"
+    ),
+    "no model that is served": Case(UNKNOWN),
 }
 PLACES = {
     "a callback that is not there": ("litellm_settings.callbacks", "nowhere"),
     "a callback of the proxy": ("litellm_settings.callbacks", "backend: litellm"),
     "guardrails": ("guardrails", "backend: litellm"),
     "guardrails of settings": ("litellm_settings.guardrails", "backend: litellm"),
-    "a setting of another place": ("router_settings", "general_settings"),
-    "a strategy that is none": ("router_settings", "by-magic"),
-    "fallbacks of another shape": ("router_settings", "not a dictionary"),
+    "a setting of another place": ("router_settings.health_check_interval", "general_settings"),
+    "a strategy that is none": ("router_settings.routing_strategy", "by-magic"),
+    "fallbacks of another shape": ("router_settings.fallbacks", "a list of mappings"),
     "a router that is a list": ("router_settings", "mapping"),
     "a budget that is no number": ("litellm_settings.max_budget", "a lot"),
     "a number in words": ("router_settings.num_retries", "a number"),
@@ -180,9 +195,17 @@ PLACES = {
     "variables that are a list": ("environment_variables", "a mapping"),
     "an include that is no YAML": ("more.yaml:2", "is not valid YAML"),
     "a tag that nobody knows": ("litellm.yaml:5", "is not valid YAML"),
-    "an include that is not there": ("the file", "nowhere.yaml"),
-    "an include of another shape": ("the file", "more.yaml"),
-    "plugins": ("router_settings", "backend: litellm"),
+    "an include that is not there": ("nowhere.yaml: cannot be read", "litellm.yaml:1"),
+    "an include of another shape": ("more.yaml:1: the file", "a mapping"),
+    "plugins": ("router_settings.plugins", "backend: litellm"),
+    "settings of which one is wrong": (
+        "litellm.yaml:7: router_settings.routing_strategy",
+        "correct or remove it",
+    ),
+    "no model that is served": (
+        "litellm.yaml:5: model_list.0.litellm_params.model",
+        "write one in front that it knows",
+    ),
 }
 CASES = USABLE | UNUSABLE
 
@@ -229,7 +252,11 @@ def test_a_variable_that_is_not_set_is_told_and_the_model_stays(
     said = loaded["an unset variable"]
     assert said["models"] == [["gpt", None]]
     [line] = said["lines"]
-    assert line.endswith("litellm.yaml: model gpt: api_key: the variable NEVER_SET is not set")
+    assert line.startswith(NOTE)
+    assert line.endswith(
+        "litellm.yaml:3: model_list.0.litellm_params.api_key: the variable NEVER_SET is not set;"
+        " the model gpt goes without it"
+    )
 
 
 def test_an_included_file_adds_its_models(loaded: dict[str, dict[str, Any]]) -> None:
@@ -250,7 +277,9 @@ def test_the_router_is_as_the_file_says(loaded: dict[str, dict[str, Any]]) -> No
     }
     assert said["strategy"] == "least-busy"
     [line] = said["lines"]
-    assert "no_such_setting" in line
+    assert line.endswith(
+        "litellm.yaml:14: router_settings.no_such_setting: LiteLLM knows no such setting"
+    )
 
 
 def test_litellm_is_set_up_as_the_file_says_but_stays_quiet(
@@ -269,8 +298,27 @@ def test_litellm_is_set_up_as_the_file_says_but_stays_quiet(
     assert said["cache"] == "InMemoryCache"
     assert said["variable"] == "a-key-of-somebody"
     assert said["path"] is True
-    assert "name=PATH" in said["lines"][0]
-    assert "litellm_settings.key_alias_pattern, litellm_settings.set_verbose" in said["lines"][1]
+    variable, *ignored = said["lines"]
+    assert "litellm.yaml:18: environment_variables.PATH: alters how programs run" in variable
+    assert [line.partition(": litellm_settings.")[2] for line in ignored] == [
+        "set_verbose: is for LiteLLM's proxy and does not count here",
+        "key_alias_pattern: is for LiteLLM's proxy and does not count here",
+    ]
+
+
+def test_a_model_that_is_not_served_is_told_with_its_line_and_leaves_the_others_alone(
+    loaded: dict[str, dict[str, Any]],
+) -> None:
+    said = loaded["models that are not served"]
+    assert [name for name, _ in said["models"]] == ["gpt", "d"]
+    # What is wrong with `rpm`, our parent finds for itself.
+    unknown, odd = (line.removeprefix(PROBLEM) for line in said["lines"])
+    assert unknown.endswith(
+        "litellm.yaml:5: model_list.1.litellm_params.model: LiteLLM knows no such provider; write"
+        " one in front that it knows, such as `openai/gpt-5.1`, or the model gpt cannot be used"
+    )
+    assert "litellm.yaml:6: model_list.2.litellm_params.use_in_pass_through: LiteLLM cannot" in odd
+    assert odd.endswith("; correct or remove it, or the model b cannot be used")
 
 
 def test_the_key_is_our_parents_and_what_is_for_the_proxy_is_told(
@@ -280,7 +328,7 @@ def test_the_key_is_our_parents_and_what_is_for_the_proxy_is_told(
     assert said["key"] == KEY  # which our parent has agreed upon with the file
     assert "sk-b-key" in said["secrets"]
     [line] = said["lines"]
-    assert line.endswith("do not count here: general_settings.alerting")
+    assert ":5: general_settings.alerting: is for LiteLLM's proxy and does not count here" in line
 
 
 @pytest.mark.parametrize("case", UNUSABLE)
@@ -291,9 +339,8 @@ def test_a_file_that_cannot_be_used_is_told_by_its_place_in_one_line(
     place, words = PLACES[case]
 
     assert "\n" not in said
-    if "yaml:" not in place:
-        line = "" if place == "the file" else ":5"
-        assert f"litellm.yaml{line}: " in said
+    if "yaml" not in place:
+        assert f"litellm.yaml:5: {place}" in said
     assert "Zx81opaquekey99" not in said
     assert place in said
     assert words in said

@@ -3,32 +3,40 @@
 import json
 import logging
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import litellm
-import yaml
 from litellm.integrations.dotprompt import set_global_prompt_directory
 from litellm.litellm_core_utils.core_helpers import drop_params_flag
-from litellm.proxy.common_utils.config_includes import resolve_include_file_path, resolve_includes
 from litellm.proxy.types_utils.utils import get_instance_fn
 from litellm.types.router import (
+    LiteLLM_Params,
     ModelGroupSettings,
     RouterGeneralSettings,
     holds_secret_pointer,
 )
 from litellm.types.utils import CredentialItem, PriorityReservationSettings
+from pydantic import ValidationError
 
+from gateway.litellm_yaml import (
+    FROM_ENVIRONMENT,
+    NOTE,
+    PROBLEM,
+    LiteLLMYaml,
+    merged,
+    read_litellm_yaml,
+    secrets_of,
+)
+from routing.errors import ConfigError
 from routing.hide_secrets import hide_secrets
-from routing.yaml_source import broken
+from routing.yaml_source import Place
 
 logger = logging.getLogger("memory_proxy")
 
-FROM_ENVIRONMENT: Final = "os.environ/"
 DEEPEST: Final = 32
 
 # What alters how programs run; LiteLLM's proxy keeps a file from setting these, and so do we.
@@ -54,16 +62,13 @@ TOP_LEVEL: Final = frozenset(
         *("environment_variables", "credential_list", "callback_settings"),
     }
 )
-# They look at prompts before a model does, so a start without them would pass what they stop.
-SECTIONS: Final = (
-    *("router_settings", "litellm_settings", "general_settings", "environment_variables"),
-)
 NUMBERS: Final = frozenset(
     {
         *("num_retries", "max_fallbacks", "timeout", "stream_timeout", "cooldown_time"),
         *("allowed_fails", "retry_after"),
     }
 )
+# They look at prompts before a model does, so a start without them would pass what they stop.
 GUARDS: Final = ("guardrails", "policies", "policy_attachments")
 # What LiteLLM's proxy gives its router by itself.
 MANAGED: Final = frozenset(
@@ -73,11 +78,14 @@ MANAGED: Final = frozenset(
         *("fallback_access_check", "fallback_budget_check", "auto_router_capability_limit"),
     }
 )
-_SECRET_NAME: Final = re.compile(r"key|token|secret|password|credential|auth", re.I)
 
 
 class BadSettings(Exception):
     """The user acts: names the file, the place in it, and what is wrong there."""
+
+
+class _Unusable(Exception):
+    """Says what is wrong and what to do; whoever catches it adds the place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,27 +103,37 @@ async def load(path: Path, key: str) -> Settings:
 
     The key is the one that our parent shows; it has looked for one in the file itself.
     """
-    with _blame(path, "the file"):
-        raw = await _read(path)
-    secrets = tuple(_secrets(raw))
-    with _blame(path, "os.environ/", secrets):
+    try:
+        file = read_litellm_yaml(path, os.environ)
+    except ConfigError as bad:
+        raise BadSettings(str(bad)) from None
+    with _blame(file, ()):
+        raw = _plain(file)
         tree = resolved(raw)
-    _refuse_shapes(path, tree)
-    _tell_unset(path, raw, tree)
-    with _blame(path, "environment_variables", secrets):
-        _set_variables(tree.get("environment_variables") or {})
-    _refuse_guards(path, tree)
-    with _blame(path, "litellm_settings", secrets):
+    _refuse_router(file, tree)
+    with _blame(file, ("environment_variables",)):
+        blocked = _set_variables(tree.get("environment_variables") or {})
+    _refuse_guards(file, tree)
+    with _blame(file, ("litellm_settings",)):
         if tree.get("callback_settings"):
             litellm.callback_settings = tree["callback_settings"]
-        _set_attributes(path, tree.get("litellm_settings") or {})
-    _tell_ignored(path, tree)
-    with _blame(path, "credential_list", secrets):
+        _set_attributes(file, tree.get("litellm_settings") or {})
+    with _blame(file, ("credential_list",)):
         litellm.credential_list = _credentials(tree.get("credential_list") or [])
-    with _blame(path, "router_settings or model_list", (*secrets, key)):
-        router = _router(path, tree)
-    _tell_unserved(path, tree, router)
-    return Settings(router, key, tuple({*secrets, key, *_secrets(tree)} - {""}))
+    router = _router(file, tree, key)
+    # Only now: LiteLLM itself says much while it makes a router, and our parent keeps the end.
+    for note in (*blocked, *_unset(raw, tree), *_ignored(tree), *_unknown(tree)):
+        logger.warning("%s%s: %s", NOTE, file.at(note.place), note.words)
+    _tell_unserved(file, tree, router)
+    return Settings(router, key, tuple({*file.secrets, key, *secrets_of(tree, os.environ)} - {""}))
+
+
+@dataclass(frozen=True, slots=True)
+class _Note:
+    """What does not count, and where it stands."""
+
+    place: Place
+    words: str
 
 
 def resolved(tree: Any, name: str = "", depth: int = 0) -> Any:
@@ -130,48 +148,31 @@ def resolved(tree: Any, name: str = "", depth: int = 0) -> Any:
     return tree
 
 
-async def _read(path: Path) -> dict[str, Any]:
-    """The file, with those that it includes."""
-
-    async def read(place: str) -> Mapping[str, object]:
-        return _mapping(Path(place))
-
-    def resolve(included: str, declared_in: str) -> str:
-        return str(resolve_include_file_path(included, declared_in, str(path)))
-
-    merged = await resolve_includes(
-        config=_mapping(path), location=str(path), resolve=resolve, read=read
-    )
+def _plain(file: LiteLLMYaml) -> dict[str, Any]:
+    values = {name: value for name, value in merged(file.files).items() if name != "include"}
     # LiteLLM changes what it is given; aliases in the file would change with it.
-    return dict(json.loads(json.dumps(merged, default=str)))
+    return dict(json.loads(json.dumps(values, default=str)))
 
 
-def _mapping(path: Path) -> dict[str, Any]:
-    try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, RecursionError) as error:
-        # Their own words quote the line, with whatever secret stands there.
-        raise BadSettings(broken(str(path), error)) from None
-    if not isinstance(tree, dict):
-        raise ValueError(f"{path.name} is not a mapping of keys to values")
-    return tree
-
-
-def _set_variables(variables: Mapping[str, Any]) -> None:
+def _set_variables(variables: Mapping[str, Any]) -> list[_Note]:
+    """Which of them were passed over."""
+    passed_over = []
     for name, value in variables.items():
         if name in BLOCKED_VARIABLES:
-            logger.warning("sdk.variable_ignored name=%s", name)
+            place = ("environment_variables", name)
+            passed_over.append(_Note(place, "alters how programs run, and is passed over"))
         elif value is not None:
             os.environ[str(name)] = str(value)
+    return passed_over
 
 
-def _set_attributes(path: Path, settings: dict[str, Any]) -> None:
+def _set_attributes(file: LiteLLMYaml, settings: dict[str, Any]) -> None:
     """litellm_settings, each as LiteLLM's proxy understands it."""
     for name, value in settings.items():
         if name in NOT_FOR_THE_SDK or name == "cache_params":
             continue
-        with _blame(path, f"litellm_settings.{name}"):
-            _set_attribute(path, name, value, settings)
+        with _blame(file, ("litellm_settings", name)):
+            _set_attribute(file.path, name, value, settings)
 
 
 def _set_attribute(path: Path, name: str, value: Any, settings: Mapping[str, Any]) -> None:
@@ -250,11 +251,11 @@ def _callbacks(path: Path, value: Any) -> list[Any]:
 def _callback(path: Path, value: Any) -> Any:
     """One of LiteLLM's integrations by its name, or what a module beside the file holds."""
     if not isinstance(value, str):
-        raise ValueError(f"{value!r} is not the name of a callback")
+        raise _Unusable("must be the name of a callback; correct or remove it")
     if "." not in value:
         if value in litellm._known_custom_logger_compatible_callbacks or value in _LOGGERS:
             return value
-        raise ValueError(
+        raise _Unusable(
             f"{value!r} is a callback of LiteLLM's proxy only, or of nobody;"
             " write `backend: litellm` to use it"
         )
@@ -275,70 +276,119 @@ def _instance(path: Path, name: Any) -> Any:
     return get_instance_fn(value=name, config_file_path=str(path))
 
 
-def _refuse_guards(path: Path, tree: Mapping[str, Any]) -> None:
+def _refuse_guards(file: LiteLLMYaml, tree: Mapping[str, Any]) -> None:
     inner = tree.get("litellm_settings") or {}
+    places: tuple[tuple[Mapping[str, Any], tuple[str, ...]], ...] = (
+        (tree, ()),
+        (inner, ("litellm_settings",)),
+    )
     for name in GUARDS:
-        for place, where in ((name, tree), (f"litellm_settings.{name}", inner)):
+        for where, place in places:
             if where.get(name):
                 raise BadSettings(
-                    f"{told_at(path, place)}: this is a part of LiteLLM's proxy only;"
+                    f"{file.at((*place, name))}: this is a part of LiteLLM's proxy only;"
                     " write `backend: litellm` to use it, or remove it"
                 )
 
 
-def _refuse_shapes(path: Path, tree: Mapping[str, Any]) -> None:
+def _refuse_router(file: LiteLLMYaml, tree: Mapping[str, Any]) -> None:
     """What LiteLLM would stumble over later, and at each call."""
-    for name in SECTIONS:
-        if not isinstance(tree.get(name) or {}, Mapping):
-            raise BadSettings(f"{told_at(path, name)}: has to be a mapping of keys to values")
-    if not isinstance(tree.get("model_list") or [], list):
-        raise BadSettings(f"{told_at(path, 'model_list')}: has to be a list of models")
-    for name, value in (tree.get("router_settings") or {}).items():
+    settings = tree.get("router_settings") or {}
+    if not isinstance(settings, Mapping):
+        at = file.at(("router_settings",))
+        raise BadSettings(f"{at}: must be a mapping of keys to values; correct or remove it")
+    for name, value in settings.items():
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         if name in NUMBERS and value is not None and not is_number:
-            place = f"router_settings.{name}"
-            raise BadSettings(f"{told_at(path, place)}: has to be a number")
+            at = file.at(("router_settings", name))
+            raise BadSettings(f"{at}: must be a number without quotes; correct or remove it")
 
 
-def _tell_unserved(path: Path, tree: Mapping[str, Any], router: Any) -> None:
+def _tell_unserved(file: LiteLLMYaml, tree: Mapping[str, Any], router: Any) -> None:
     """LiteLLM's router leaves out what it does not know, and says nothing of it."""
-    served = set(router.get_model_names())
-    for model in tree.get("model_list") or []:
-        name = model.get("model_name") if isinstance(model, Mapping) else None
-        if name not in served:
-            logger.warning(
-                "%s: model %s is not served: LiteLLM does not know the provider, or what it needs",
-                *(path, name),
-            )
+    left_out = list(_left_out(file, tree, router))
+    if not router.model_list and tree.get("model_list"):
+        at = file.at(("model_list",))
+        raise BadSettings(left_out[0] if left_out else f"{at}: LiteLLM serves none of these models")
+    for line in left_out:
+        # Our parent has read the same file.
+        if not any(line.startswith(told.partition(" must ")[0]) for told in file.warnings):
+            logger.warning("%s%s", PROBLEM, line)
 
 
-def _tell_unset(path: Path, raw: Mapping[str, Any], tree: Mapping[str, Any]) -> None:
+def _left_out(file: LiteLLMYaml, tree: Mapping[str, Any], router: Any) -> Iterator[str]:
+    names = set(router.get_model_names())
+    ids = {str(one["model_info"]["id"]) for one in router.model_list}
+    for number, model in enumerate(tree.get("model_list") or []):
+        name, parameters = model["model_name"], model["litellm_params"]
+        own = (model.get("model_info") or {}).get("id")
+        made = litellm.Router.generate_model_id(name, parameters) if own is None else str(own)
+        if made in ids:
+            continue
+        why = _why_left_out(parameters)
+        if why is None and name in names:
+            continue
+        key, problem = why or (None, "LiteLLM cannot use it; correct or remove it")
+        place: Place = ("model_list", number, "litellm_params")
+        at = file.at((*place, key) if key else place)
+        yield f"{at}: {hide_secrets(problem, *file.secrets)}, or the model {name} cannot be used"
+
+
+def _why_left_out(parameters: Mapping[str, Any]) -> tuple[str | None, str] | None:
+    """The parameter at which LiteLLM takes offence, and what to do; None if it is at none."""
+    try:
+        known = LiteLLM_Params.model_validate(dict(parameters))
+    except ValidationError as wrong:
+        first = wrong.errors(include_url=False, include_context=False, include_input=False)[0]
+        key = str(first["loc"][0]) if first["loc"] else None
+        return key, f"LiteLLM cannot use it ({first['msg']}); correct or remove it"
+    try:
+        litellm.get_llm_provider(
+            model=known.model,
+            custom_llm_provider=known.custom_llm_provider,
+            api_base=known.api_base,
+        )
+    except Exception:
+        return "model", (
+            "LiteLLM knows no such provider; write one in front that it knows, such as"
+            " `openai/gpt-5.1`"
+        )
+    return None
+
+
+def _unset(raw: Mapping[str, Any], tree: Mapping[str, Any]) -> Iterator[_Note]:
     """As LiteLLM's proxy, we go on without them; a call may need none of them."""
     for number, model in enumerate(raw.get("model_list") or []):
-        parameters = model.get("litellm_params") if isinstance(model, dict) else None
-        for name, value in (parameters if isinstance(parameters, dict) else {}).items():
+        for name, value in model["litellm_params"].items():
             if not (isinstance(value, str) and value.startswith(FROM_ENVIRONMENT)):
                 continue
             if tree["model_list"][number]["litellm_params"][name] is None:
-                logger.warning(
-                    "%s: model %s: %s: the variable %s is not set",
-                    *(path, model.get("model_name"), name, value.removeprefix(FROM_ENVIRONMENT)),
+                yield _Note(
+                    ("model_list", number, "litellm_params", name),
+                    f"the variable {value.removeprefix(FROM_ENVIRONMENT)} is not set; the model"
+                    f" {model['model_name']} goes without it",
                 )
 
 
-def _tell_ignored(path: Path, tree: Mapping[str, Any]) -> None:
+def _ignored(tree: Mapping[str, Any]) -> Iterator[_Note]:
     """What is for LiteLLM's proxy alone."""
-    ignored = [str(name) for name in tree if name not in TOP_LEVEL]
-    for section, known in (("general_settings", {"master_key"}), ("litellm_settings", None)):
-        settings = tree.get(section)
-        for name in settings if isinstance(settings, Mapping) else ():
-            if name in NOT_FOR_THE_SDK if known is None else name not in known:
-                ignored.append(f"{section}.{name}")
-    if ignored:
-        logger.warning(
-            "%s: these are for LiteLLM's proxy and do not count here: %s",
-            *(path, ", ".join(sorted(ignored))),
-        )
+    words = "is for LiteLLM's proxy and does not count here"
+    for name in tree:
+        if name not in TOP_LEVEL:
+            yield _Note((name,), words)
+    for name in tree.get("general_settings") or {}:
+        if name != "master_key":
+            yield _Note(("general_settings", name), words)
+    for name in tree.get("litellm_settings") or {}:
+        if name in NOT_FOR_THE_SDK:
+            yield _Note(("litellm_settings", name), words)
+
+
+def _unknown(tree: Mapping[str, Any]) -> Iterator[_Note]:
+    """LiteLLM's proxy goes on without them as well."""
+    for name in tree.get("router_settings") or {}:
+        if name not in _router_settings():
+            yield _Note(("router_settings", name), "LiteLLM knows no such setting")
 
 
 def _credentials(items: list[Any]) -> list[Any]:
@@ -348,63 +398,59 @@ def _credentials(items: list[Any]) -> list[Any]:
     ]
 
 
-def _router(path: Path, tree: Mapping[str, Any]) -> Any:
+def _router_settings() -> set[str]:
+    return {name for name in litellm.Router.get_valid_args() if name not in MANAGED}
+
+
+def _router(file: LiteLLMYaml, tree: Mapping[str, Any], key: str) -> Any:
     settings = tree.get("router_settings") or {}
-    known = [name for name in litellm.Router.get_valid_args() if name not in MANAGED]
-    if unknown := sorted(str(name) for name in settings if name not in known):
-        for name in ("health_check_interval", "health_check_concurrency"):
-            if name in unknown:
-                raise ValueError(f"{name} belongs to general_settings")
-        # LiteLLM's proxy goes on without them as well.
-        logger.warning("%s: router_settings that do not exist: %s", path, ", ".join(unknown))
+    for name in ("health_check_interval", "health_check_concurrency"):
+        if name in settings:
+            at = file.at(("router_settings", name))
+            raise BadSettings(f"{at}: belongs to general_settings; move it there")
     if "plugins" in settings:
-        raise ValueError("plugins are loaded by LiteLLM's proxy only; write `backend: litellm`")
+        at = file.at(("router_settings", "plugins"))
+        raise BadSettings(f"{at}: is for LiteLLM's proxy only; write `backend: litellm` to use it")
+    models = tree.get("model_list") or []
+    known = {name: settings[name] for name in settings if name in _router_settings()}
+    try:
+        return _made(models, known)
+    except Exception:
+        # Which of them it is, the error seldom says.
+        for name, value in known.items():
+            with _blame(file, ("router_settings", name), key):
+                _made([], {name: value})
+        for number, model in enumerate(models):
+            with _blame(file, ("model_list", number), key):
+                _made([model], {})
+        with _blame(file, ("router_settings",), key):
+            raise
+
+
+def _made(models: list[Any], settings: Mapping[str, Any]) -> Any:
     return litellm.Router(
-        model_list=tree.get("model_list") or [],
+        model_list=models,
         cache_responses=litellm.cache is not None,
         router_general_settings=RouterGeneralSettings(async_only_mode=True),
         # A model that cannot be called leaves the others alone.
         ignore_invalid_deployments=True,
-        **{str(name): value for name, value in settings.items() if name in known},
+        **settings,
     )
 
 
-def _secrets(tree: Any, name: str = "") -> Iterator[str]:
-    """The values under names that say that they are credentials, of variables too."""
-    if isinstance(tree, Mapping):
-        for key, value in tree.items():
-            yield from _secrets(value, str(key))
-    elif isinstance(tree, list):
-        for value in tree:
-            yield from _secrets(value, name)
-    elif isinstance(tree, str) and _SECRET_NAME.search(name):
-        if tree.startswith(FROM_ENVIRONMENT):
-            tree = os.environ.get(tree.removeprefix(FROM_ENVIRONMENT), "")
-        # What is shorter is a word of many messages.
-        if len(tree) >= 6:
-            yield tree
-
-
 @contextmanager
-def _blame(path: Path, place: str, secrets: tuple[str, ...] = ()) -> Iterator[None]:
+def _blame(file: LiteLLMYaml, place: Place, *secrets: str) -> Iterator[None]:
     """Whatever goes wrong in here is a mistake at this place of the file."""
     try:
         yield
     except BadSettings:
         raise
+    except _Unusable as told:
+        raise BadSettings(f"{file.at(place)}: {told}") from None
     except Exception as wrong:
         # Validators write many lines, of which people are shown the last ones only.
-        words = " ".join(str(wrong).split()) or type(wrong).__name__
-        said = hide_secrets(words, *secrets)[:400]
-        raise BadSettings(f"{told_at(path, place)}: {type(wrong).__name__}: {said}") from wrong
-
-
-def told_at(path: Path, place: str) -> str:
-    """File, line and key; without a line where the place is none of the file's own."""
-    for one in place.split(" or "):
-        with suppress(Exception):
-            node: Any = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-            for name in one.split("."):
-                key, node = next((key, value) for key, value in node.value if key.value == name)
-            return f"{path}:{key.start_mark.line + 1}: {place}"
-    return f"{path}: {place}"
+        words = " ".join(str(wrong).split())
+        said = hide_secrets(words, *file.secrets, *secrets)[:200] or type(wrong).__name__
+        raise BadSettings(
+            f"{file.at(place)}: LiteLLM cannot use it: {said}; correct or remove it"
+        ) from wrong
