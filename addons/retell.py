@@ -15,7 +15,7 @@ from dialects.error_events import ErrorEvents
 from dialects.errors import Clean, error_in_success
 from dialects.gemini_answers import Array, models_body
 from routing.headers import is_credential
-from routing.hide_secrets import SHORTEST_SECRET, clean_message, secrets_in
+from routing.hide_secrets import SHORTEST_SECRET, clean_message, secrets_given, secrets_in
 from routing.outgoing import LITELLM_KEY
 
 EVENTS = "text/event-stream"
@@ -133,7 +133,7 @@ def cleaner_for(flow: http.HTTPFlow) -> Clean:
     sent = [headers[name] for name in headers if is_credential(name) or name.lower() == LITELLM_KEY]
     # Less the word that names the scheme; what is as short as a word may be one.
     keys = [key for value in sent if len(key := value.rpartition(" ")[2]) >= SHORTEST_SECRET]
-    return lambda text: clean_message(text, *keys, *_OF_THE_ENVIRONMENT)
+    return lambda text: clean_message(text, *keys, *secrets_given, *_OF_THE_ENVIRONMENT)
 
 
 def tell_when_to_come_back(headers: http.Headers, seconds: int | None) -> None:

@@ -45,7 +45,7 @@ def reshape_error(dialect: str, status: int, body: bytes, clean: Clean) -> Retol
     said = _told(parsed, "").message
     providers = _providers_status(status, said)
     otherwise = f"The backend answered {providers} without saying why."
-    told = _in_dialect(dialect, providers, parsed, clean, otherwise, keep_type=providers == status)
+    told = _in_dialect(dialect, providers, parsed, clean, otherwise, given=status)
     return Retold(providers, json.dumps(told).encode(), _seconds_to_wait(providers, said))
 
 
@@ -67,7 +67,7 @@ def reshape_event(
         given = parsed.get("sequence_number")
         number = given if isinstance(given, int) else number
     status = _status_in(parsed)
-    error = _in_dialect(dialect, status, parsed, clean, _NO_ANSWER)
+    error = _in_dialect(dialect, status, parsed, clean, _NO_ANSWER, given=status)
     name, event = FORMATS[dialect].shape_error_event(error, number)
     return name, _compact(event)
 
@@ -84,14 +84,26 @@ FAILED: Final = "response.failed"
 _NO_ANSWER: Final = "The backend broke off: it sent something that is no part of an answer."
 _ONLY_AN_ERROR: Final = frozenset({"error", "type", "request_id", "litellm_call_id"})
 
-_SAYS_NOTHING: Final = (None, "", "None", "api_error")
+_SAYS_NOTHING: Final = (None, "", "None", "api_error", "internal_server_error")
 """What LiteLLM writes for a type where it knows none."""
 
-# LiteLLM tells the status in the place of the code, and the code in its exception's name.
+# LiteLLM tells the status in the place of the code. The code is in its exception's name, or, where
+# it has not understood the provider, in the provider's answer, of which it quotes words or all.
 _CODES: Final[Mapping[str, str]] = {
     "ContextWindowExceededError": "context_length_exceeded",
     "ContentPolicyViolationError": "content_policy_violation",
 }
+_EXCEPTION: Final = r"litellm\.BadRequestError: (?:\w+: )?\w+Exception - "
+_QUOTE: Final = re.compile(_EXCEPTION + r"(?=\{)")
+_TOO_LONG: Final = re.compile(_EXCEPTION + r"[^\"{\n]{0,80}exceeds the context window")
+_QUOTED: Final = json.JSONDecoder()
+
+# An AttributeError, whatever it lacked, LiteLLM blames on the request. These are about the answer.
+_BLAMES_REQUEST: Final = "Invalid request format: "
+_IS_OF_ANSWER: Final = re.compile(
+    _BLAMES_REQUEST
+    + r"litellm\.(?:InternalServerError: |\w+: [^'\n]{0,80}'\w*Response' object has no attribute )"
+)
 
 # LiteLLM's `/v1/messages` knows neither of them, but quotes what the provider said.
 _QUOTED_TYPE: Final = re.compile(r'"type\\*": ?\\*"(overloaded_error|request_too_large)\\*"')
@@ -126,21 +138,24 @@ def _in_dialect(
     clean: Clean,
     otherwise: str,
     *,
-    keep_type: bool = True,
+    given: int,
 ) -> dict[str, Any]:
+    """`given` is the status that came with the error, of which `status` may be a correction."""
     told, clean = _told(parsed, ""), _bounded(clean)
-    code = clean(_code(told, status)) or "backend_error"
+    code = clean(_code(told, status, given)) or str(status)
     form = FORMATS[dialect]
-    shaped: dict[str, Any] = form.shape_error(status, code, clean(told.message) or otherwise)
+    words = told.message if given == status else told.message.removeprefix(_BLAMES_REQUEST)
+    shaped: dict[str, Any] = form.shape_error(status, code, clean(words) or otherwise)
     if not (isinstance(parsed, dict) and form.is_error(parsed)):
         return shaped
     ours, own = shaped["error"], _cleaned(parsed, clean)
     error = own["error"] | {"message": ours["message"]}
     for name in ours.keys() & {"type", "param"}:
-        if error.get(name) in _SAYS_NOTHING or (name == "type" and not keep_type):
+        if error.get(name) in _SAYS_NOTHING or (name == "type" and given != status):
             error[name] = ours[name]
     is_number = isinstance(error.get("code"), int)
-    if code in _CODES.values() or (isinstance(ours.get("code"), int) and not is_number):
+    is_better = code in (*_CODES.values(), str(status))
+    if is_better or (isinstance(ours.get("code"), int) and not is_number):
         error |= {name: value for name, value in ours.items() if name == "code"}
     return {**own, "error": error}
 
@@ -170,14 +185,33 @@ def _cleaned(value: Any, clean: Clean, depth: int = 0) -> Any:
     return value
 
 
-def _code(told: "_Told", status: int) -> str:
-    if told.code in ("", str(status)):
-        return next((code for name, code in _CODES.items() if name in told.message), told.code)
-    return told.code
+def _code(told: "_Told", status: int, given: int) -> str:
+    if told.code not in ("", "None", str(given)):
+        return told.code
+    for name, code in _CODES.items():
+        if name in told.message:
+            return code
+    if _TOO_LONG.match(told.message):
+        return "context_length_exceeded"
+    return _quoted_code(told.message) or (told.code and str(status))
+
+
+def _quoted_code(message: str) -> str | None:
+    """What the provider itself calls its error, where clients know it."""
+    if (quote := _QUOTE.match(message)) is None:
+        return None
+    try:
+        answer, _ = _QUOTED.raw_decode(message, quote.end())
+    except (ValueError, RecursionError):
+        return None
+    code = _told(answer, "").code
+    return code if code in _CODES.values() else None
 
 
 def _providers_status(status: int, message: str) -> int:
     """The status that the provider gave, where LiteLLM has made another of it."""
+    if status == 400 and _IS_OF_ANSWER.match(message):
+        return 500
     quoted = _QUOTED_TYPE.search(message)
     return _PROVIDERS_STATUS.get((quoted[1], status), status) if quoted else status
 

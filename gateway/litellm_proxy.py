@@ -23,11 +23,11 @@ from gateway.litellm_yaml import (
     PROBLEM,
     LiteLLMYaml,
     read_litellm_yaml,
-    secrets_given,
 )
 from gateway.malicious import MALICIOUS
 from routing.egress import Egress
 from routing.errors import ConfigError, ProxyError
+from routing.hide_secrets import secrets_given
 from routing.ports import LOOPBACK, free_port, is_free
 
 logger = logging.getLogger("memory_proxy")

@@ -23,10 +23,6 @@ PROBLEM: Final = "litellm.yaml problem: "
 NOTE: Final = "litellm.yaml note: "
 """And what it says of whatever else does not count."""
 
-secrets_given: Final[set[str]] = set()
-"""Those of each litellm.yaml that a LiteLLM was started with. They stay: a call may be under way
-with one that its file holds no longer."""
-
 # `max_tokens` is a number that providers' errors name.
 _NAMES_A_SECRET: Final = re.compile(
     r"(?:key|token(?!s)|secret|password|credential|auth)(?!.*_(?:name|type)$)", re.IGNORECASE

@@ -11,6 +11,10 @@ SHORTEST_SECRET: Final = 8
 LONGEST_MESSAGE: Final = 2000
 """Characters of an error's message that a client is told."""
 
+secrets_given: Final[set[str]] = set()
+"""Those of each litellm.yaml that a LiteLLM was started with. They stay: a call may be under way
+with one that its file holds no longer."""
+
 _LONGEST_READ: Final = 4 * LONGEST_MESSAGE
 _LONGEST_WORD: Final = 24
 """Characters without a digit; what is longer is no word that stands in a message."""

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Iterator
 
 import pytest
 from mitmproxy import http
@@ -14,6 +15,7 @@ from addons.retell import (
     is_to_be_retold,
     tell_when_to_come_back,
 )
+from routing.hide_secrets import secrets_given
 
 
 def error(kind: object) -> bytes:
@@ -160,6 +162,20 @@ def test_the_key_that_litellm_was_given_does_not_come_back(name: str) -> None:
     asked.request.headers[name] = "Bearer opaque-key-of-litellm"
 
     assert cleaner_for(asked)("your opaque-key-of-litellm is no") == "your [hidden] is no"
+
+
+@pytest.fixture
+def given() -> Iterator[str]:
+    """A key that stands in the litellm.yaml of one that runs."""
+    secrets_given.add("Wv63opaquekey77")
+    yield "Wv63opaquekey77"
+    secrets_given.discard("Wv63opaquekey77")
+
+
+def test_the_keys_that_litellm_was_started_with_do_not_come_back(given: str) -> None:
+    clean = cleaner_for(flow("litellm", JSON, 401))
+
+    assert clean(f"The key {given} has no access") == "The key [hidden] has no access"
 
 
 def test_a_word_for_a_key_is_left_in_a_message() -> None:

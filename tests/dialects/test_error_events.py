@@ -186,7 +186,7 @@ CASES: dict[str, tuple[str, Any, tuple[str, Any]]] = {
     "words, in chat": (
         CHAT,
         {"error": "sk-secret"},
-        shape(CHAT, "server_error", "[hidden]", "backend_error", ""),
+        shape(CHAT, "server_error", "[hidden]", "500", ""),
     ),
     "LiteLLM's, in messages": (
         ANTHROPIC,

@@ -282,6 +282,11 @@ def anthropics(message: str, kind: str = "api_error") -> dict[str, Any]:
     return {"type": "error", "error": {"type": kind, "message": message}}
 
 
+BAD = "litellm.BadRequestError: OpenAIException - "
+TOO_LONG = "context_length_exceeded"
+QUOTE = json.dumps({"error": {"message": "m", "code": TOO_LONG}})
+
+
 @pytest.mark.parametrize(
     ("message", "told", "code"),
     [
@@ -289,6 +294,16 @@ def anthropics(message: str, kind: str = "api_error") -> dict[str, Any]:
         ("litellm.ContentPolicyViolationError: no", "400", "content_policy_violation"),
         ("litellm.ContextWindowExceededError: too long", "its_own", "its_own"),
         ("litellm.BadRequestError: no", "400", "400"),
+        ("litellm.BadRequestError: no", "None", "400"),
+        (BAD + "Your input exceeds the context window of this model.", "400", TOO_LONG),
+        (BAD + "no\nReceived Messages=[it exceeds the context window]", "400", "400"),
+        (BAD + QUOTE, "400", TOO_LONG),
+        (BAD + QUOTE + "\nmodel=m", "400", TOO_LONG),
+        (BAD + QUOTE.replace(TOO_LONG, "made_up"), "400", "400"),
+        (BAD + json.dumps({"error": {"message": QUOTE}}), "400", "400"),
+        (BAD + QUOTE.removesuffix("}"), "400", "400"),
+        (QUOTE, "400", "400"),
+        pytest.param(BAD + '{"a":' * 100_000, "400", "400", id="very deep"),
     ],
 )
 @pytest.mark.parametrize("body", [openais, anthropics], ids=["native", "foreign"])
@@ -301,7 +316,37 @@ def test_the_code_that_litellm_only_tells_in_words_is_told_as_code(
     assert code_in("openai-chat", 400, said) == code
 
 
-@pytest.mark.parametrize("vague", [None, "None", "", "api_error"])
+BLAMED = "Invalid request format: litellm."
+OPENAI_ANSWER = "InternalServerError: OpenAIException - 'str' object has no attribute 'model_dump'"
+GROQ_ANSWER = "APIConnectionError: GroqException - 'ModelResponse' object has no attribute 'x'"
+OF_REQUEST = "APIConnectionError: GroqException - 'str' object has no attribute 'get'"
+
+
+@pytest.mark.parametrize(
+    ("message", "status", "kind", "words"),
+    [
+        (BLAMED + OPENAI_ANSWER, 500, "server_error", "litellm." + OPENAI_ANSWER),
+        (BLAMED + GROQ_ANSWER, 500, "server_error", "litellm." + GROQ_ANSWER),
+        (BLAMED + OF_REQUEST, 400, "t", BLAMED + OF_REQUEST),
+        (BAD + BLAMED + OPENAI_ANSWER, 400, "t", BAD + BLAMED + OPENAI_ANSWER),
+    ],
+    ids=["OpenAI's answer", "Groq's answer", "the request", "a provider that says so"],
+)
+def test_what_lacks_in_an_answer_is_not_blamed_on_the_request(
+    message: str, status: int, kind: str, words: str
+) -> None:
+    told = retold("openai-chat", 400, openais(message))
+
+    assert told.status == status
+    assert json.loads(told.body)["error"] == {
+        "message": words,
+        "type": kind,
+        "param": None,
+        "code": str(status),
+    }
+
+
+@pytest.mark.parametrize("vague", [None, "None", "", "api_error", "internal_server_error"])
 @pytest.mark.parametrize(
     ("status", "chat", "messages"),
     [
@@ -533,8 +578,8 @@ def test_an_error_of_one_dialect_is_told_in_another_unless_they_are_the_same(
         pytest.param(b'{"detail":{"message":"m","code":"c","type":"t"}}', "c", id="its code"),
         pytest.param(b'{"detail":{"message":"m","type":"t"}}', "t", id="else its type"),
         pytest.param(b'{"code":"outer","error":{"message":"m"}}', "outer", id="else one around it"),
-        pytest.param(b'{"detail":{"message":"m"}}', "backend_error", id="else a word of ours"),
-        pytest.param(b"oops", "backend_error", id="also without a reason"),
+        pytest.param(b'{"detail":{"message":"m"}}', "404", id="else the status"),
+        pytest.param(b"oops", "404", id="also without a reason"),
     ],
 )
 def test_the_code_of_an_error_is_kept_where_the_dialect_has_a_place_for_it(

@@ -20,7 +20,12 @@ def note(**said: Any) -> None:
 
 
 class NoteCalls(CustomLogger):
-    """To whom LiteLLM books a call that succeeded."""
+    """To whom LiteLLM books a call that succeeded, and whether its proxy asked before."""
+
+    async def async_pre_call_hook(
+        self, user_api_key_dict: Any, cache: Any, data: Any, call_type: Any
+    ) -> None:
+        note(kind="hook", call_type=call_type)
 
     async def async_log_success_event(
         self, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any

@@ -214,7 +214,6 @@ CREDENTIALS: dict[str, tuple[str, dict[str, str]]] = {
     "a proxy's password": ("", {"proxy-authorization": f"Basic {KEY}"}),
     "Google's query": (f"?key={KEY}", {}),
     "Google's query among others": (f"?a=1&key={KEY}&b=2", {}),
-    "an access token": (f"?access_token={KEY}", {}),
     "all at once": (
         f"?key={KEY}",
         {"authorization": f"Bearer {KEY}", "x-api-key": KEY, "x-goog-api-key": KEY},

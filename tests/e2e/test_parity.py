@@ -1,15 +1,17 @@
 """One contract for every backend: what a client is told must not tell which of them it was."""
 
 import asyncio
+import functools
 from collections.abc import Callable
 from dataclasses import replace
 
 import httpx
 import pytest
 
-from tests.e2e.litellm_calls import GPT
+from tests.e2e.litellm_calls import CLAUDE, EMBEDDING, GPT, LLAMA, body
 from tests.e2e.litellm_errors import ENDPOINTS
 from tests.e2e.litellm_errors import told as told_of
+from tests.e2e.litellm_scene import Scene, wait_for
 from tests.e2e.parity_scene import (
     CALLS,
     CHAT,
@@ -118,10 +120,10 @@ def test_a_single_model_is_told_alike(backends: Backends) -> None:
     for backend in (backends["litellm"], backends["sdk"]):
         with backend.client(authorization=f"Bearer {KEY}") as client:
             known, unknown = (client.get(f"/v1/models/{name}") for name in (GPT, "nobodys-model"))
-        told[backend.name] = (events(known), known.status_code, unknown.status_code)
+        told[backend.name] = (events(known), events(unknown), unknown.status_code)
 
     assert told["litellm"] == told["sdk"]
-    assert told["sdk"][1:] == (200, 404)
+    assert told["sdk"][2] == 404
 
 
 def test_a_query_changes_nothing_in_the_answer(backends: Backends) -> None:
@@ -238,20 +240,165 @@ async def test_calls_at_once_get_their_own_answers(backends: Backends) -> None:
             assert f"This is answer {mine.number} of" in answer, backend.name
 
 
+# What no backend could send on, and what leads a call elsewhere.
+
+ODD_BODY = (
+    b'%b{"model": "%b", "max_tokens": 9, "service_tier": %b, "messages": [{"role": "user",'
+    b' "content": %b}], "input": %b, "contents": [{"role": "user", "parts": [{"text": %b}]}]}'
+)
+
+
+def odd_body(
+    model: str, *, before: bytes = b"", number: bytes = b"1", text: bytes = b'"hello"'
+) -> bytes:
+    """One that every dialect could read, but for something odd."""
+    return ODD_BODY % (before, model.encode(), number, text, text, text)
+
+
+TAKEN, REFUSED, BROKEN = (dict.fromkeys(ENDPOINTS, status) for status in (200, 400, 500))
+# Read with a second parser, which takes them; OpenAI's SDK then cannot write them.
+TAKEN_IF_WRITTEN = {"openai-chat": 500, "openai-responses": 500, "anthropic": 200, "gemini": 200}
 ODD_BODIES = {
-    "half of a surrogate pair": (
-        b'{"model": "%b", "messages": [{"role": "user", "content": "\\ud83d"}]}'
-    ),
-    "a number beyond all numbers": b'{"model": "%b", "messages": [], "temperature": 1e999}',
+    "a byte order mark": (functools.partial(odd_body, before=b"\xef\xbb\xbf"), REFUSED),
+    "half of a surrogate pair": (functools.partial(odd_body, text=b'"\\ud83d"'), REFUSED),
+    "text that is no UTF-8": (functools.partial(odd_body, text=b'"\xe9"'), REFUSED),
+    "a number beyond all numbers": (functools.partial(odd_body, number=b"1e999"), TAKEN_IF_WRITTEN),
+    "very many levels": (functools.partial(odd_body, number=b"[" * 1100 + b"]" * 1100), TAKEN),
+    "a number that is none": (functools.partial(odd_body, number=b"NaN"), TAKEN_IF_WRITTEN),
 }
 
 
-@pytest.mark.parametrize("form", ODD_BODIES.values(), ids=ODD_BODIES)
-def test_a_body_that_nobody_could_send_on_is_a_bad_request_behind_the_sdk(
-    form: bytes, backends: Backends
+@pytest.mark.parametrize(("made", "of_litellm"), ODD_BODIES.values(), ids=ODD_BODIES)
+@pytest.mark.parametrize("dialect", ENDPOINTS)
+def test_a_body_that_nobody_could_send_on_is_a_bad_request_but_where_litellms_proxy_takes_it(
+    dialect: str, made: Callable[[str], bytes], of_litellm: dict[str, int], backends: Backends
 ) -> None:
-    with backends["sdk"].client(authorization=f"Bearer {KEY}") as client:
-        answer = client.post("/v1/chat/completions", content=form % GPT.encode())
+    path, model = ENDPOINTS[dialect]
+    expected = {"litellm": of_litellm[dialect], "sdk": 400}
+    for name, status in expected.items():
+        with backends[name].client(authorization=f"Bearer {KEY}") as client:
+            answer = client.post(path, content=made(model))
 
-    assert answer.status_code == 400
-    assert "Invalid JSON payload" in told_of("openai-chat", answer)
+        assert answer.status_code == status, name
+        assert status == 200 or told_of(dialect, answer), name
+
+
+@pytest.mark.parametrize("dialect", ENDPOINTS)
+@pytest.mark.parametrize("odd", ODD_BODIES)
+def test_a_body_that_goes_direct_is_the_providers_to_judge(
+    odd: str, dialect: str, backends: Backends
+) -> None:
+    path, model = ENDPOINTS[dialect]
+    made, _ = ODD_BODIES[odd]
+    with backends["direct"].client(authorization=f"Bearer {KEY}") as client:
+        client.post(path, content=made(model))
+
+    [seen] = backends["direct"].provider.requests
+    assert seen.body == made(model)
+
+
+ODD_FIELDS: dict[str, tuple[object, dict[str, int]]] = {
+    "api_key": ("sk-of-the-client-0001", TAKEN),
+    "headers": ({"x-of-the-client": "1"}, TAKEN),
+    "extra_headers": ({"x-of-the-client": "1"}, TAKEN),
+    "user_config": ({"model_list": []}, BROKEN),
+    "api_base": ("http://127.0.0.1:1", BROKEN),
+    "base_url": ("http://127.0.0.1:1", BROKEN),
+    "model_list": ([], BROKEN),
+    "metadata": ("no object", REFUSED | {"openai-chat": 200}),
+}
+
+
+@pytest.mark.parametrize("field", ODD_FIELDS)
+@pytest.mark.parametrize("dialect", ENDPOINTS)
+def test_a_field_that_a_client_has_no_say_in_is_refused_behind_the_sdk_alone(
+    dialect: str, field: str, backends: Backends
+) -> None:
+    path, model = ENDPOINTS[dialect]
+    value, of_litellm = ODD_FIELDS[field]
+    for name, status in {"litellm": of_litellm[dialect], "sdk": 400}.items():
+        with backends[name].client(authorization=f"Bearer {KEY}") as client:
+            answer = client.post(path, json=body(model) | {field: value})
+
+        assert answer.status_code == status, name
+        assert len(backends[name].provider.requests) == (status == 200), name
+        assert status == 200 or told_of(dialect, answer), name
+
+
+def test_metadata_of_embeddings_that_is_no_object_breaks_litellms_proxy_alone(
+    backends: Backends,
+) -> None:
+    asked = {"model": EMBEDDING, "input": "one", "metadata": "no object"}
+    statuses = {}
+    for name in VIA_LITELLM:
+        with backends[name].client(authorization=f"Bearer {KEY}") as client:
+            statuses[name] = client.post("/v1/embeddings", json=asked).status_code
+
+    assert statuses == {"litellm": 500, "sdk": 400}
+
+
+@pytest.mark.parametrize("dialect", [name for name in ENDPOINTS if name != "gemini"])
+def test_several_models_at_once_are_asked_by_litellms_proxy_alone_and_in_chat_alone(
+    dialect: str, backends: Backends
+) -> None:
+    path, model = ENDPOINTS[dialect]
+    for name in VIA_LITELLM:
+        with backends[name].client(authorization=f"Bearer {KEY}") as client:
+            answer = client.post(path, json=body(f"{model},{LLAMA}"))
+
+        if (name, dialect) == ("litellm", "openai-chat"):
+            assert [part["object"] for part in answer.json()] == ["chat.completion"] * 2
+        else:
+            assert answer.status_code == 400
+            assert "Invalid model name" in told_of(dialect, answer)
+
+
+def test_what_a_call_cost_is_told_in_parts_by_litellms_proxy_alone(backends: Backends) -> None:
+    told = {}
+    for name in VIA_LITELLM:
+        with backends[name].client(authorization=f"Bearer {KEY}") as client:
+            # Of the chat models here LiteLLM knows no prices.
+            answer = client.post("/v1/embeddings", json={"model": EMBEDDING, "input": "one"})
+        told[name] = answer.headers
+
+    assert all("x-litellm-response-cost" in headers for headers in told.values())
+    parts = {
+        name: any(header.startswith("x-litellm-response-cost-") for header in headers)
+        for name, headers in told.items()
+    }
+    assert parts == {"litellm": True, "sdk": False}
+
+
+# Where LiteLLM has a name of its own for a model, and hooks.
+
+
+@pytest.mark.parametrize(
+    ("path", "model", "told"),
+    [
+        ("/v1/chat/completions", GPT, "gpt"),
+        ("/v1/responses", GPT, "gpt"),
+        ("/v1/embeddings", GPT, "gpt"),
+        ("/v1/messages", CLAUDE, "claude"),
+    ],
+)
+def test_an_answer_names_the_model_as_litellm_does(
+    path: str, model: str, told: str, scene: Scene
+) -> None:
+    answer = httpx.post(
+        scene.proxy.url + path, json=body(model), headers={"x-api-key": KEY}, trust_env=False
+    )
+
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["model"] == told
+
+
+def test_a_hook_before_the_call_is_asked_by_litellms_proxy_alone(scene: Scene) -> None:
+    httpx.post(
+        f"{scene.proxy.url}/v1/messages",
+        json=body(CLAUDE),
+        headers={"x-api-key": KEY},
+        trust_env=False,
+    )
+    wait_for(lambda: scene.witness.notes("call"))
+
+    assert len(scene.witness.notes("hook")) == (scene.backend == "litellm")

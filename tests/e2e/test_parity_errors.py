@@ -1,12 +1,16 @@
 """One contract for every backend: what goes wrong is told alike, and the next call is served."""
 
+import json
+
 import httpx
 import pytest
 
+from tests.e2e.litellm_calls import EMBEDDING, GEMINI, GPT
 from tests.e2e.litellm_errors import ENDPOINTS, told
 from tests.e2e.parity_scene import (
     CHAT,
     CONTENTS,
+    GROQ,
     IMPATIENT,
     KEYS_OF_LITELLM,
     MESSAGES,
@@ -15,6 +19,7 @@ from tests.e2e.parity_scene import (
     VIA_LITELLM,
     Backend,
     Json,
+    events,
 )
 from tests.e2e.sdks import KEY
 from tests.fakes import Step
@@ -43,7 +48,10 @@ def call(dialect: str, *, stream: bool) -> tuple[str, Json]:
 
 
 def ask(backend: Backend, dialect: str, *, stream: bool) -> httpx.Response:
-    path, body = call(dialect, stream=stream)
+    return post(backend, *call(dialect, stream=stream))
+
+
+def post(backend: Backend, path: str, body: Json) -> httpx.Response:
     with backend.client(authorization=f"Bearer {KEY}") as client:
         return client.post(path, json=body)
 
@@ -97,23 +105,272 @@ FAULTS = {
     "answers with a page": Step(html="<html><title>We are down</title><p>Sorry</html>"),
     "answers with a page and 200": Step(status=200, html="<html>hello</html>"),
     "answers with what is no JSON": Step(body=b"no JSON"),
+    "answers with half": Step(break_after=1, chunks=4),
+    "answers with nothing": Step(body=b""),
+    "answers with null": Step(body=b"null"),
+    "answers with a list": Step(body=b"[]"),
+    "answers with an error and 200": Step(
+        body=b'{"error": {"message": "no", "type": "server_error", "code": null}}'
+    ),
 }
+# These answers LiteLLM reads in ways of their own.
+WHOLE_CALLS = {
+    **{dialect: call(dialect, stream=False) for dialect in ENDPOINTS},
+    "groq": ("/groq/openai/v1/chat/completions", GROQ),
+    "embeddings": ("/v1/embeddings", {"model": EMBEDDING, "input": "one"}),
+    "messages to GPT": ("/v1/messages", MESSAGES | {"model": GPT}),
+}
+DIALECTS = {"groq": "openai-chat", "embeddings": "openai-chat", "messages to GPT": "anthropic"}
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("dialect", ENDPOINTS)
+@pytest.mark.parametrize("called", WHOLE_CALLS)
 @pytest.mark.parametrize("name", VIA_LITELLM)
 def test_a_provider_that_is_broken_is_an_error_and_the_next_call_is_served(
-    name: str, dialect: str, fault: str, backends: Backends
+    name: str, called: str, fault: str, backends: Backends
 ) -> None:
     backend = backends[name]
     backend.provider.script(FAULTS[fault])
-    broken = ask(backend, dialect, stream=False)
-    served = ask(backend, dialect, stream=False)
+    broken = post(backend, *WHOLE_CALLS[called])
+    served = post(backend, *WHOLE_CALLS[called])
 
     assert broken.status_code >= 500
-    assert "<" not in told(dialect, broken)
+    dialect = DIALECTS.get(called, called)
+    message = told(dialect, broken)
+    assert "<" not in message
+    assert "Invalid request" not in message  # which it was not
+    assert dialect != "openai-chat" or broken.json()["error"]["type"] == "server_error"
     assert served.status_code == 200
+
+
+@pytest.mark.parametrize("called", ["openai-chat", "embeddings"])
+@pytest.mark.parametrize("name", VIA_LITELLM)
+def test_an_error_with_200_that_names_no_status_is_given_one_by_litellm(
+    name: str, called: str, backends: Backends
+) -> None:
+    backends[name].provider.script(Step(body=b'{"error": {"message": "no", "type": "x"}}'))
+    answer = post(backends[name], *WHOLE_CALLS[called])
+
+    assert answer.status_code == 422
+    assert told("openai-chat", answer)
+
+
+@pytest.mark.parametrize("name", VIA_LITELLM)
+def test_a_count_of_tokens_that_is_none_is_the_providers_mistake(
+    name: str, backends: Backends
+) -> None:
+    backends[name].provider.script(Step(body=b"[]"))
+    answer = post(backends[name], f"/v1beta/models/{GEMINI}:countTokens", CONTENTS)
+
+    assert answer.status_code == 500
+    assert told("gemini", answer)
+
+
+@pytest.mark.parametrize("called", ["openai-chat", "groq"])
+@pytest.mark.parametrize("name", VIA_LITELLM)
+def test_messages_of_no_shape_are_the_clients_mistake(
+    name: str, called: str, backends: Backends
+) -> None:
+    path, body = WHOLE_CALLS[called]
+    answer = post(backends[name], path, body | {"messages": ["hello"]})
+
+    assert answer.status_code == 400
+    assert told("openai-chat", answer).startswith("Invalid request format: litellm.")
+    assert backends[name].provider.requests == []
+
+
+TOO_LONG = (
+    "This model's maximum context length is 9 tokens. However, your messages resulted in 99 tokens",
+    "Your input exceeds the context window of this model. Please adjust your input and try again.",
+)
+
+
+@pytest.mark.parametrize("words", TOO_LONG)
+@pytest.mark.parametrize("called", ["openai-chat", "openai-responses", "groq"])
+def test_a_context_that_is_too_long_has_its_code_whatever_the_provider_says_of_it(
+    called: str, words: str, backends: Backends
+) -> None:
+    code = "context_length_exceeded"
+    error = {"message": words, "type": "invalid_request_error", "param": "messages", "code": code}
+    for name, backend in backends.items():
+        backend.provider.script(Step(status=400, body=json.dumps({"error": error}).encode()))
+        answer = post(backend, *WHOLE_CALLS[called])
+
+        assert answer.status_code == 400, name
+        assert answer.json()["error"]["code"] == code, name
+        assert words in told("openai-chat", answer).replace("\\", ""), name
+
+
+def test_a_code_whose_words_are_new_is_kept_behind_the_sdk_alone(backends: Backends) -> None:
+    error = {"message": "It is too much", "type": "x", "code": "context_length_exceeded"}
+    codes = {}
+    for name, backend in backends.items():
+        backend.provider.script(Step(status=400, body=json.dumps({"error": error}).encode()))
+        codes[name] = ask(backend, "openai-chat", stream=False).json()["error"]["code"]
+
+    assert codes == {"direct": error["code"], "litellm": "400", "sdk": error["code"]}
+
+
+EVENTS = (("content-type", "text/event-stream"),)
+CREATED = {
+    **{"id": "resp_1", "object": "response", "created_at": 1, "model": "m", "output": []},
+    **{"status": "in_progress", "parallel_tool_calls": True, "tools": [], "tool_choice": "auto"},
+}
+
+
+def stream_of(*data: Json) -> Step:
+    """A provider's stream of these events; those that have a type are called by it."""
+    body = ""
+    for event in data:
+        name = f"event: {event['type']}\n" if "type" in event else ""
+        body += f"{name}data: {json.dumps(event)}\n\n"
+    return Step(headers=EVENTS, body=body.encode())
+
+
+FAILURES = {
+    "context_length_exceeded": TOO_LONG[1],
+    "insufficient_quota": "You exceeded your current quota, please check your plan.",
+    "rate_limit_exceeded": "Rate limit reached. Please try again in 1.5s.",
+    "invalid_prompt": "Invalid prompt",
+    "server_is_overloaded": "Our servers are currently overloaded.",
+    "usage_not_included": "To use Codex, upgrade.",
+    "server_error": "An error occurred.",
+    "cyber_policy": "This was blocked.",
+}
+
+
+def failed_for(backend: Backend, error: Json) -> Json:
+    """What a client is told of a response that begins well, and then fails."""
+    first = {"type": "response.created", "sequence_number": 0, "response": CREATED}
+    failed = CREATED | {"status": "failed", "error": error}
+    last = {"type": "response.failed", "sequence_number": 1, "response": failed}
+    backend.provider.script(stream_of(first, last))
+    said = [data for _, data in events(ask(backend, "openai-responses", stream=True))]
+    [told] = [data for data in said if data != "[DONE]" and data["type"] == "response.failed"]
+    assert told["sequence_number"] == 1
+    return told["response"]["error"]
+
+
+@pytest.mark.parametrize("code", FAILURES)
+def test_a_response_that_fails_in_its_stream_says_why_as_the_provider_does(
+    code: str, backends: Backends
+) -> None:
+    error = {"code": code, "message": FAILURES[code]}
+    for name, backend in backends.items():
+        assert failed_for(backend, error) == error, name
+
+
+@pytest.mark.parametrize("name", VIA_LITELLM)
+def test_a_timeout_of_a_vector_store_is_a_server_error_behind_litellm(
+    name: str, backends: Backends
+) -> None:
+    told_of = failed_for(backends[name], {"code": "vector_store_timeout", "message": "late"})
+
+    assert told_of["code"] == "server_error"
+    assert "late" in told_of["message"]
+
+
+CHUNK = {
+    **{"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m"},
+    "choices": [{"index": 0, "delta": {"role": "assistant", "content": "par"}}],
+}
+STARTED = {
+    **{"id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": []},
+    "usage": {"input_tokens": 1, "output_tokens": 1},
+}
+CANDIDATE = {"candidates": [{"content": {"role": "model", "parts": [{"text": "par"}]}, "index": 0}]}
+BUSY = {"error": {"message": "busy", "type": "server_error", "code": 503}}
+MID_STREAM = {
+    "openai-chat": ("", stream_of(CHUNK, BUSY)),
+    "groq": ("", stream_of(CHUNK, BUSY)),
+    "anthropic": (
+        "error",
+        stream_of(
+            {"type": "message_start", "message": STARTED},
+            {"type": "error", "error": {"type": "overloaded_error", "message": "busy"}},
+        ),
+    ),
+    "gemini": (
+        "",
+        stream_of(CANDIDATE, {"error": {"code": 503, "message": "busy", "status": "UNAVAILABLE"}}),
+    ),
+}
+
+
+@pytest.mark.parametrize("called", MID_STREAM)
+def test_an_error_in_a_stream_is_one_event_and_the_same_from_both(
+    called: str, backends: Backends
+) -> None:
+    event, step = MID_STREAM[called]
+    path, body = call(called, stream=True) if called in ENDPOINTS else WHOLE_CALLS[called]
+    said = {}
+    for name in VIA_LITELLM:
+        backends[name].provider.script(step)
+        said[name] = events(post(backends[name], path, body if "sse" in path else body | STREAM))
+
+    assert said["litellm"] == said["sdk"]
+    name, last = said["sdk"][-1]
+    assert name == event
+    assert "busy" in last["error"]["message"]
+    assert "None" not in last["error"].values()
+
+
+NO_STREAM = {
+    "a page": Step(status=200, html="<html>hello</html>"),
+    "no JSON": Step(body=b"no JSON"),
+    "nothing": Step(body=b""),
+    "a break": Step(break_after=0),
+    "an error": stream_of({"type": "error", "code": "x", "message": "no", "sequence_number": 0}),
+}
+
+
+@pytest.mark.parametrize("fault", NO_STREAM)
+def test_a_stream_of_responses_that_never_begins_has_a_status_behind_the_sdk_alone(
+    fault: str, backends: Backends
+) -> None:
+    answers = {}
+    for name in VIA_LITELLM:
+        backends[name].provider.script(NO_STREAM[fault])
+        answers[name] = ask(backends[name], "openai-responses", stream=True)
+
+    assert answers["sdk"].status_code == 500
+    assert told("openai-responses", answers["sdk"])
+    assert answers["litellm"].status_code == 200
+    [(name, failed), done] = events(answers["litellm"])
+    assert (name, failed["type"]) == ("response.failed", "response.failed")
+    assert failed["response"]["error"]["code"] == "server_error"
+    assert done == ("", "[DONE]")
+
+
+def test_an_error_where_a_stream_of_groqs_was_due_has_a_status_behind_the_sdk_alone(
+    backends: Backends,
+) -> None:
+    path, body = WHOLE_CALLS["groq"]
+    answers = {}
+    for name in VIA_LITELLM:
+        backends[name].provider.script(FAULTS["answers with an error and 200"])
+        answers[name] = post(backends[name], path, body | STREAM)
+
+    assert {name: answer.status_code for name, answer in answers.items()} == {
+        "litellm": 200,
+        "sdk": 500,
+    }
+    [(_, said)] = events(answers["litellm"])
+    assert said == events(answers["sdk"])[0][1]
+    assert (said["error"]["type"], said["error"]["code"]) == ("server_error", "500")
+
+
+@pytest.mark.parametrize("dialect", ["openai-chat", "anthropic", "gemini"])
+def test_an_error_with_a_status_in_place_of_a_stream_is_told_with_it(
+    dialect: str, backends: Backends
+) -> None:
+    for name in VIA_LITELLM:
+        backends[name].provider.script(stream_of(BUSY))
+        answer = ask(backends[name], dialect, stream=True)
+
+        # OpenAI's SDK, by which LiteLLM asks for chat, keeps no status.
+        assert answer.status_code == (500 if dialect == "openai-chat" else 503), name
+        assert "busy" in told(dialect, answer), name
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])

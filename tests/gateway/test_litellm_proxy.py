@@ -20,8 +20,8 @@ from typing import Any
 import pytest
 
 from gateway.litellm_proxy import LiteLLMProxy, Local, Pace, Remote
-from gateway.litellm_yaml import secrets_given
 from routing.errors import ConfigError
+from routing.hide_secrets import secrets_given
 
 ROOT = Path(__file__).parents[2]
 STANDIN = ROOT / "tests" / "fakes" / "litellm_standin.py"

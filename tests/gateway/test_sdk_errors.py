@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis.strategies import integers, lists, sampled_from, text
 
 from gateway.child_environment import child_environment
-from gateway.inside.sdk.errors import Told, clean, told
+from gateway.inside.sdk.errors import Refusal, Told, clean, told
 from routing.hide_secrets import HIDDEN, LONGEST_MESSAGE
 from tests.e2e.litellm_environment import ROOT
 
@@ -95,6 +95,42 @@ def test_an_exception_is_told_with_a_status_and_words(
     assert said.type
     assert json.loads(json.dumps(said.body))["error"]["code"] == str(status)
     assert "Traceback" not in said.message
+
+
+def test_the_type_is_that_of_the_status_which_is_told() -> None:
+    unexpected = Carries("no", status_code=500, type="internal_server_error")
+
+    said = told(behind(unexpected, AttributeError("'str' has no get")))
+
+    assert (said.status, said.type) == (400, "invalid_request_error")
+
+
+def test_a_refusal_of_ours_stays_what_it_is_whatever_is_behind_it() -> None:
+    said = told(behind(Refusal(500, "x_error", "no count"), AttributeError("'list' has no get")))
+
+    assert (said.status, said.type, said.message) == (500, "x_error", "no count")
+
+
+BODIES: dict[str, tuple[object, str, dict[str, str]]] = {
+    "a code that clients know": (
+        {"code": "context_length_exceeded", "message": "with sk-known-0001", "type": "t"},
+        "context_length_exceeded",
+        {"code": "context_length_exceeded", "message": f"with {HIDDEN}", "type": "t"},
+    ),
+    "another code": ({"code": "cyber_policy"}, "400", {"code": "cyber_policy"}),
+    "no text": ({"code": 7, "message": None, "type": ["t"]}, "400", {}),
+    "no object": ("a page", "400", {}),
+}
+
+
+@pytest.mark.parametrize(("body", "code", "said"), BODIES.values(), ids=BODIES)
+def test_what_a_provider_said_itself_is_kept_without_secrets(
+    body: object, code: str, said: dict[str, str]
+) -> None:
+    problem = told(Carries("no", status_code=400, body=body), ("sk-known-0001",))
+
+    assert problem.said == said
+    assert problem.body["error"]["code"] == code
 
 
 WAITS: dict[str, tuple[BaseException, str | None]] = {

@@ -9,9 +9,14 @@ from litellm.constants import UNSAFE_PROXY_RESPONSE_HEADERS
 from litellm.proxy.anthropic_endpoints.streaming_model_restamp import AnthropicStreamModelRestamper
 from litellm.proxy.common_request_processing import (
     ProxyBaseLLMRequestProcessing,
+    _extract_error_from_sse_chunk,
     _override_openai_response_model,
+    _parse_event_data_for_error,
 )
-from litellm.proxy.common_utils.responses_stream_errors import ResponsesStreamErrorState
+from litellm.proxy.common_utils.responses_stream_errors import (
+    ResponsesStreamErrorState,
+    _original_failure,
+)
 from litellm.proxy.common_utils.sse_keepalive import SSE_STREAM_START_TAIL, seal_open_sse_frame
 from litellm.proxy.utils import model_dump_with_preserved_fields
 from litellm.router_utils.add_retry_fallback_headers import get_hidden_params_dict
@@ -19,7 +24,7 @@ from litellm.types.utils import ModelResponseStream
 from pydantic import BaseModel
 
 from gateway.inside.sdk.calls import ANYBODY, Call
-from gateway.inside.sdk.errors import Told
+from gateway.inside.sdk.errors import Refusal, Told
 
 DONE: Final = b"data: [DONE]\n\n"
 LONGEST_EVENT: Final = 8 * 1024 * 1024
@@ -43,6 +48,7 @@ class Failed(Exception):
         super().__init__(told.message)
         self.message = told.message
         self.status_code = told.status
+        self.body = told.said
 
 
 def plain(call: Call, answer: Any) -> bytes:
@@ -114,6 +120,15 @@ def events_of(call: Call, stream: Any, tell: Callable[[BaseException], Told]) ->
             return _chat(call, stream, tell)
 
 
+async def raise_refusal_in(event: bytes) -> None:
+    """For the first event of a stream, which may be an error that tells its status."""
+    text = event.decode("utf-8", "replace")
+    status = await _parse_event_data_for_error(text)
+    if status is not None and status >= 400:
+        told = _extract_error_from_sse_chunk(text)
+        raise Refusal(status, str(told.get("type") or ""), str(told.get("message") or ""))
+
+
 def is_stream(answer: Any) -> bool:
     """Whether the answer comes piece by piece."""
     return hasattr(answer, "__anext__") or (
@@ -151,7 +166,7 @@ async def _responses(call: Call, stream: Any, tell: Callable[[BaseException], To
             state.observe_chunk(named)
             yield state.mark_emitted(_event(named))
     except Exception as error:
-        if frame := state.format_failure(Failed(tell(error))):
+        if frame := state.format_failure(Failed(tell(_original_failure(error)))):
             yield frame.encode()
     yield DONE
 

@@ -131,6 +131,9 @@ async def _ask_provider(
         )
     except httpx.HTTPError:
         return None
+    except AttributeError as wrong:
+        words = "The provider's answer is no count of tokens."
+        raise Refusal(500, "internal_server_error", words) from wrong
     if not isinstance(counted, TokenCountResponse) or counted.error:
         return None
     return counted.model_copy(update={"count_source": "provider"})

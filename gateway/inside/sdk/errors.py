@@ -5,7 +5,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +18,8 @@ _TYPES: Final[Mapping[int, str]] = {
     403: "permission_error",
     429: "rate_limit_error",
 }
+# Those of a provider's own codes by which clients decide what to do; for others the status stands.
+_CODES: Final = ("context_length_exceeded", "content_policy_violation")
 # What LiteLLM's proxy reads out of the words of its router's errors.
 _SAID_STATUS: Final = (
     ("No healthy deployment available", 429),
@@ -52,11 +54,14 @@ class Told:
     message: str
     param: str | None = None
     retry_after: str | None = None
+    said: Mapping[str, str] = field(default_factory=dict)
+    """What the provider said itself: message, code and type, as far as they are known."""
 
     @property
     def code(self) -> str:
-        """The status once more, as text."""
-        return str(self.status)
+        """The provider's, where clients know it, else the status once more, as text."""
+        said = self.said.get("code")
+        return said if said in _CODES else str(self.status)
 
     @property
     def body(self) -> dict[str, Any]:
@@ -85,14 +90,14 @@ def told(error: BaseException, secrets: tuple[str, ...] = ()) -> Told:
     """The error behind any exception, also one that nobody expected."""
     raw = _words(error)
     status = _status(error, raw)
-    kinds = {type(e) for e in (error, *_chain(error))} if status == 500 else set()
+    is_unexpected = status == 500 and not isinstance(error, Refusal)
+    kinds = {type(e) for e in (error, *_chain(error))} if is_unexpected else set()
+    own_type = _attribute(error, "type")
     if any(issubclass(kind, AttributeError) for kind in kinds):
-        # It looked for a part of the request in something of another shape.
-        status, raw = 400, f"Invalid request format: {raw}"
-    elif any(issubclass(kind, UnicodeEncodeError) for kind in kinds):
-        status, raw = 400, "Invalid JSON payload: half of a surrogate pair is no character"
-    said = _attribute(error, "type")
-    kind = said if isinstance(said, str) and said not in ("", "None") else _type(status)
+        # It looked for a part of the request, or of the answer, in something of another shape.
+        # LiteLLM's proxy says this of both; whoever tells the client sees which it was.
+        status, raw, own_type = 400, f"Invalid request format: {raw}", None
+    kind = own_type if isinstance(own_type, str) and own_type not in ("", "None") else _type(status)
     param = _attribute(error, "param")
     return Told(
         status=status,
@@ -103,6 +108,7 @@ def told(error: BaseException, secrets: tuple[str, ...] = ()) -> Told:
         or type(error).__name__,
         param=clean(param, secrets) if isinstance(param, str) and param != "None" else None,
         retry_after=_retry_after(error, status),
+        said=_said(error, secrets),
     )
 
 
@@ -122,6 +128,14 @@ def _words(error: BaseException) -> str:
         return str(error).strip() or type(error).__name__
     except Exception:
         return type(error).__name__
+
+
+def _said(error: BaseException, secrets: tuple[str, ...]) -> dict[str, str]:
+    body = _attribute(error, "body")
+    if not isinstance(body, Mapping):
+        return {}
+    told = {name: body.get(name) for name in ("message", "code", "type")}
+    return {name: clean(value, secrets) for name, value in told.items() if isinstance(value, str)}
 
 
 def _in(detail: object) -> object:

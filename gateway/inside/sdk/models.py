@@ -25,11 +25,11 @@ def described(router: Any, name: str) -> Any:
     """One model."""
     if name not in _names(router):
         words = f"The model `{name}` does not exist or is not accessible"
-        raise Refusal(404, "invalid_request_error", words, "model")
+        raise Refusal(404, "not_found_error", words)
     deployment = router.get_deployment_by_model_group_name(name)
     if deployment is None:
         words = f"Model '{name}' not found in router configuration"
-        raise Refusal(404, "invalid_request_error", words, "model")
+        raise Refusal(404, "not_found_error", words)
     _, provider, _, _ = litellm.get_llm_provider(model=deployment.litellm_params.model)
     return create_model_info_response(model_id=name, provider=provider, llm_router=router)
 
