@@ -274,7 +274,7 @@ class Index:
                 next=following,
                 session=about["session"],
                 human=about["human"],
-                named=self._is_named(asked.names).take(about["speaker"]),
+                named=self._is_named(asked.said).take(about["speaker"]),
                 asks=about["asks"],
                 created=about["created"],
             ),
@@ -428,10 +428,11 @@ class Index:
             slot = newer
         return slot
 
-    def _is_named(self, spoken: frozenset[str]) -> NDArray[np.bool_]:
+    def _is_named(self, said: Sequence[str]) -> NDArray[np.bool_]:
         """By the number of a speaker: whether a question with these words names them."""
         if len(self._speaker_numbers) <= 1 and "" in self._speaker_numbers:
             return np.zeros(1, np.bool_)
+        spoken = words.names(said)
         return np.array([words.is_named(s, spoken) for s in self._speaker_numbers] or [False])
 
     def _order_versions(self, about: NDArray[Any], scores: NDArray[np.float64]) -> None:
@@ -491,7 +492,7 @@ class Asked:
     weights: NDArray[np.float32]
     sought: _Sought
     request: rules.Request
-    names: frozenset[str]
+    said: tuple[str, ...]  # its words, but those that only make it a question
     about_reply: bool
     is_english: bool
 
@@ -510,7 +511,7 @@ class Asked:
             weights=np.array([*terms.values()], np.float32),
             sought=sought,
             request=rules.subjects_of(question),
-            names=words.names(question, asked),
+            said=tuple(asked),
             about_reply=words.asks_for_reply(question),
             is_english=is_english,
         )

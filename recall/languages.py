@@ -9,8 +9,7 @@ from collections.abc import Iterable
 from typing import Final
 from unicodedata import combining, normalize
 
-# Where these are read, a language shows: its beginning will do.
-_READ: Final = 2_000
+_READ: Final = 500  # characters, in which a language shows
 # As said, and as keyboards without accents write it. What is an English word too, or a usual name
 # of something in a program, is left out.
 _OTHERS: Final = """

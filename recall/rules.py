@@ -640,7 +640,8 @@ _CODING = re.compile(
     r"debug|loop|array|json|regex|cache|webhooks?|websockets?|middleware|"
     r"callbacks?)\b|[\w-]+\.(?:py|js|ts|tsx|rs|go|java|c|cpp|sh)\b"
 )
-LONGEST_REQUEST = 4_000
+# What is asked for stands before or behind what was pasted.
+AT_THE_BEGINNING, AT_THE_END = 900, 500  # characters
 
 
 @lru_cache(maxsize=256)
@@ -656,7 +657,9 @@ def _reach_of(head: Subject) -> Request:
 
 def subjects_of(request: str) -> Request:
     """What a request falls under; empty where no work on code is asked for."""
-    low = _FENCE.sub("\n", request[:LONGEST_REQUEST].translate(_STRAIGHT)).lower()
+    if len(request) > AT_THE_BEGINNING + AT_THE_END:
+        request = f"{request[:AT_THE_BEGINNING]}\n{request[-AT_THE_END:]}"
+    low = _FENCE.sub("\n", request.translate(_STRAIGHT)).lower()
     asked = work.asked(low)
     if not asked:
         return NO_REQUEST

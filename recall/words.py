@@ -192,9 +192,9 @@ def terms_of(word: str) -> tuple[int, ...]:
     return _weighted(word)[1]
 
 
-def names(text: str, found: Sequence[str] | None = None) -> frozenset[str]:
-    """The words of a question in which `is_named` looks for a speaker; `found` as above."""
-    spelled = " ".join(asked(text) if found is None else found)
+def names(found: Sequence[str]) -> frozenset[str]:
+    """The words of a question, as `asked` finds them, in which `is_named` looks for a speaker."""
+    spelled = " ".join(found)
     if spelled.isascii():
         return frozenset(_NAME.findall(spelled.lower()))
     return frozenset(map(_fold, set(_NAME.findall(spelled))))

@@ -58,14 +58,15 @@ _COMMAND = re.compile(
     r"(?:^|[.!;:\n]\s*|\b(?:please|bitte|now|then|next|also|and|let's|you)\s+)"
     rf"(?:{alternation(COMMANDS)})\s+(?!(?:it|that|this|them|me|us|you|my|your|up|out)\b)(?=\w)"
 )
-# Asked for without a verb of work.
+# Asked for without a verb of work. Only where a word begins so is each tried.
 _ASKS_FOR = re.compile(
-    r"\b(?:i|we)(?:'d| would)?\s+(?:need|want|like)\b|^(?:need|want)\b"
-    r"|\b(?:give|show|get|send) me\b"
-    r"|\b(?:provide|come up with)\b|\b(?:can|could|would) you(?: please)? do\b|\bwhat would\b"
-    r"|\b(?:can|could) (?:i|we) (?:have|get)\b"
-    r"|\bich (?:brauche|möchte|hätte gerne?)\b|\b(?:gib|zeig|kannst du) mir\b"
-    r"|\bj'ai besoin d[e']|\bdonne-moi\b|\bnecesito\b|\bdame\b"
+    r"\b(?=[cdgijknpswz])(?:"
+    r"(?:i|we)(?:'d| would)?\s+(?:need|want|like)\b|\A(?:need|want)\b"
+    r"|(?:give|show|get|send) me\b"
+    r"|(?:provide|come up with)\b|(?:can|could|would) you(?: please)? do\b|what would\b"
+    r"|(?:can|could) (?:i|we) (?:have|get)\b"
+    r"|ich (?:brauche|möchte|hätte gerne?)\b|(?:gib|zeig|kannst du) mir\b"
+    r"|j'ai besoin d[e']|donne-moi\b|necesito\b|dame\b)"
 )
 
 # Things that are code beyond doubt.
