@@ -30,7 +30,10 @@ model_list:
   - model_name: llama
     litellm_params: {model: groq/llama-4-scout, api_key: os.environ/GROQ_API_KEY}
   - model_name: llama-3
-    litellm_params: {model: groq/llama-3.3-70b, api_key: os.environ/GROQ_API_KEY}
+    litellm_params:
+      model: groq/llama-3.3-70b
+      api_key: os.environ/GROQ_API_KEY
+      keepalive_seconds: 1
   - model_name: text-embedding-3-small
     litellm_params: {model: openai/text-embedding-3-small, api_key: os.environ/OPENAI_API_KEY}
 litellm_settings: {callbacks: [witness.note_calls]}

@@ -25,7 +25,7 @@ from tests.e2e.parity_scene import (
     as_litellm_tells,
     events,
 )
-from tests.e2e.sdks import KEY, TEXT, TOOL, Clients
+from tests.e2e.sdks import KEY, TEXT, TOOL, Clients, raw_client
 from tests.fakes import Step
 
 pytestmark = pytest.mark.usefixtures("nobodys_settings")
@@ -402,3 +402,32 @@ def test_a_hook_before_the_call_is_asked_by_litellms_proxy_alone(scene: Scene) -
     wait_for(lambda: scene.witness.notes("call"))
 
     assert len(scene.witness.notes("hook")) == (scene.backend == "litellm")
+
+
+def test_a_stream_that_its_client_leaves_is_booked_by_litellms_proxy_alone(scene: Scene) -> None:
+    path = "/v1/chat/completions"
+    scene.upstream.script(Step(text="word " * 400, chunk_delay=0.05))
+    with (
+        raw_client("by base URL", scene.proxy) as client,
+        client.stream("POST", path, json=body(GPT, stream=True)) as answer,
+    ):
+        next(answer.iter_raw())
+    scene.upstream.wait_for(lambda: scene.upstream.hangups, 20.0)
+
+    with raw_client("by base URL", scene.proxy) as client:
+        for _ in range(3):  # and some that nobody leaves
+            assert client.post(path, json=body(GPT)).status_code == 200
+    booked = 4 if scene.backend == "litellm" else 3
+    wait_for(lambda: len(scene.witness.notes("call")) >= booked)
+
+    assert len(scene.witness.notes("call")) == booked
+
+
+def test_a_stream_is_kept_alive_by_litellms_proxy_alone(scene: Scene) -> None:
+    scene.upstream.script(Step(delay=2.5))
+
+    with raw_client("by base URL", scene.proxy) as client:
+        answer = client.post("/groq/v1/chat/completions", json=body("llama-3", stream=True))
+
+    assert answer.status_code == 200
+    assert answer.text.startswith(":") == (scene.backend == "litellm")
