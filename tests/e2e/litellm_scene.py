@@ -107,7 +107,8 @@ class Witness:
         self.start = 0
 
     def reset(self) -> None:
-        self.start = self.file.stat().st_size
+        # A line that is being written may be seen in part.
+        self.start = self.file.read_bytes().rfind(b"\n") + 1
 
     def notes(self, kind: str) -> list[dict[str, Any]]:
         with self.file.open("rb") as file:
