@@ -7,7 +7,8 @@ they lie close together, and how close tells nothing. Such questions are judged 
 import re
 from collections.abc import Iterable
 from typing import Final
-from unicodedata import combining, normalize
+
+from recall.words import plain_marks
 
 _READ: Final = 500  # characters, in which a language shows
 # As said, and as keyboards without accents write it. What is an English word too, or a usual name
@@ -63,16 +64,11 @@ _FURTHER: Final = """
     누가 누구 몇 무슨 무엇 무엇을 어느 어디 어디에 어떤 어떻게 언제 얼마나 왜"""
 _OTHER: Final = frozenset(_OTHERS.split()) - _ENGLISH
 
-
-def _without_accents(word: str) -> str:
-    return "".join(letter for letter in normalize("NFKD", word) if not combining(letter))
-
-
-# Words come without accents here.
+# As `words.asked` gives them: some of them without accents.
 _JOINING: Final = frozenset(
     form
     for word in (*_OTHER, *_EITHER.split(), *_FURTHER.split())
-    for form in (word, _without_accents(word))
+    for form in (word, plain_marks(word))
 )
 _WORD: Final = re.compile(r"[^\W\d_]+")
 _LATIN: Final = re.compile(r"[A-Za-z\u00aa\u00ba\u00c0-\u024f\u1e00-\u1eff]+")

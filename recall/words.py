@@ -224,11 +224,11 @@ def _words(text: str, most: int) -> list[str]:
     if text.isascii():
         found = _ASCII_WORD.findall(text)
     else:
-        found = _WORD.findall(_plain_marks(text))
+        found = _WORD.findall(plain_marks(text))
     return found[:most]
 
 
-def _plain_marks(text: str) -> str:
+def plain_marks(text: str) -> str:
     """The text without accents, vowel points and the like, in one Unicode form."""
     # Sorting a long run of marks takes Python quadratic time.
     text = _LONG_RUN.sub(" ", text)
