@@ -1,5 +1,6 @@
 """Kept cookies outlive the proxy where the settings ask for it, and are on no disk otherwise."""
 
+import contextlib
 import signal
 import stat
 import subprocess
@@ -43,9 +44,16 @@ class Scene:
         return places(self.proxy.environment).cookies_file
 
     def on_disk(self) -> list[str]:
-        """Every file of the proxy's that holds the cookie."""
-        files = [path for path in self.proxy.home.rglob("*") if path.is_file()]
-        return [path.name for path in files if VALUE.encode() in path.read_bytes()]
+        """Every file of the proxy's that holds the cookie.
+
+        The proxy is at work meanwhile: a file that it is about to rename may be gone when read.
+        """
+        found = []
+        for path in self.proxy.home.rglob("*"):
+            with contextlib.suppress(FileNotFoundError, IsADirectoryError):
+                if VALUE.encode() in path.read_bytes():
+                    found.append(path.name)
+        return found
 
     def ask(self, key: str = KEY, *, port: int = 0, path: str = "/v1/chat/completions") -> int:
         """The status of a call by a client that keeps no cookies."""
