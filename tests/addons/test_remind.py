@@ -26,6 +26,7 @@ from recall.records import Role, Scope
 from recall.remind import Asked, Reminded, Reminder
 from recall.scopes import Stores
 from recall.turns import Turns
+from routing import config
 
 PROJECT = "/work/orchard"
 APPLES = "In which cellar are the apples stored?"
@@ -42,6 +43,8 @@ class Broken(Reminder):
 
 def not_opened() -> OpenMemory:
     settings = ReadSettings()
+    # A busy machine may need longer than the usual deadline.
+    settings.now = config.Config(memory=config.Memory(deadline=10))
     return OpenMemory(settings, OpenListeners(settings))
 
 

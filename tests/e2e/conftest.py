@@ -11,6 +11,7 @@ from tests.e2e import memory_scene, parity_scene
 from tests.e2e.litellm_environment import litellm_environment
 from tests.e2e.litellm_scene import (
     MASTER_KEY,
+    UNASKED,
     Scene,
     Witness,
     at,
@@ -125,6 +126,7 @@ def session_scene(
         models, more = at(upstream, block("litellm.yaml")), at(upstream, MORE_MODELS)
         models["model_list"] += more["model_list"]
         models["litellm_settings"] = more["litellm_settings"]
+        models["general_settings"] = UNASKED
         config = yaml.safe_load(block("config.yaml")) | straight_to(origin)
         config["backend"] = request.param
         config["litellm"] |= {"key": MASTER_KEY, "wait": 100}

@@ -27,6 +27,9 @@ UPSTREAM_KEYS = {
     "GROQ_API_KEY": "gsk-groq-key-of-litellm",
 }
 """What LiteLLM pays with; the clients do not know them."""
+UNASKED = {"disable_model_info_refresh": True}
+"""Else LiteLLM's proxy asks OpenAI's models for their limits, at its start and every few minutes:
+one more request at the provider, in whichever test it is that runs then."""
 
 
 def block(name: str) -> str:

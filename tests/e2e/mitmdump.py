@@ -2,12 +2,14 @@
 
 import json
 import os
+import random
 import signal
 import socket
 import ssl
 import subprocess
 import sys
 import time
+from itertools import cycle
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -18,6 +20,10 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 BIN = Path(sys.executable).parent
 SECONDS_TO_START = 60.0
 PORTS_IN_A_BLOCK = 20
+# Below those that systems give to whoever asks for any: a client's connection would have one of
+# ours before we open it. And none twice, as what is registered need not be open yet.
+_BLOCKS = range(20_000, 32_000, PORTS_IN_A_BLOCK)
+_blocks = cycle(random.sample(_BLOCKS, len(_BLOCKS)))
 
 
 def clean_environment(home: Path) -> dict[str, str]:
@@ -178,7 +184,7 @@ class Mitmdump:
         """What one of our own pages says."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         url = f"http://127.0.0.1:{port or self.port}{path}"
-        return httpx.get(url, headers=named, trust_env=False, timeout=5).json()
+        return httpx.get(url, headers=named, trust_env=False, timeout=20).json()
 
     def wait_until(self, is_true: Any, seconds: float = SECONDS_TO_START) -> None:
         deadline = time.monotonic() + seconds
@@ -190,14 +196,11 @@ class Mitmdump:
 
 def free_block() -> int:
     """The first of twenty ports that nobody uses now."""
-    while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            first: int = probe.getsockname()[1]
-        if first + PORTS_IN_A_BLOCK < 65535 and all(
-            _is_free(port) for port in range(first, first + PORTS_IN_A_BLOCK)
-        ):
-            return first
+    return next(
+        first
+        for first in _blocks
+        if all(_is_free(port) for port in range(first, first + PORTS_IN_A_BLOCK))
+    )
 
 
 def _is_free(port: int) -> bool:

@@ -10,7 +10,14 @@ from typing import Any
 import httpx
 
 from tests.e2e.litellm_calls import CLAUDE, EMBEDDING, GEMINI, GPT, LLAMA
-from tests.e2e.litellm_scene import API, UPSTREAM_KEYS, litellm_proxy, straight_to, wait_until_up
+from tests.e2e.litellm_scene import (
+    API,
+    UNASKED,
+    UPSTREAM_KEYS,
+    litellm_proxy,
+    straight_to,
+    wait_until_up,
+)
 from tests.e2e.mitmdump import Mitmdump
 from tests.e2e.sdks import QUESTION, SCHEMA, TOOL
 from tests.fakes import Authority, Provider
@@ -52,7 +59,8 @@ def litellm_yaml(provider: Provider, **more: Json) -> dict[str, Json]:
     models = [_model(provider, name, name) for name in FAMILIES]
     models += [_model(provider, name, real, timeout=1.0) for name, real in IMPATIENT.items()]
     routing = {"num_retries": 0, "disable_cooldowns": True}
-    return {"model_list": models, "router_settings": routing, **more}
+    told = {"model_list": models, "router_settings": routing, "general_settings": UNASKED}
+    return told | more
 
 
 def _model(provider: Provider, name: str, real: str, **more: Json) -> Json:

@@ -4,6 +4,7 @@ import base64
 import json
 import re
 import socket
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -38,6 +39,7 @@ from tests.e2e.litellm_errors import told
 from tests.e2e.litellm_scene import (
     API,
     MASTER_KEY,
+    UNASKED,
     backend,
     litellm_proxy,
     straight_to,
@@ -96,12 +98,18 @@ class Scene:
     def seen(self) -> list[Seen]:
         return [*self.plain.requests, *self.secure.requests]
 
-    def legs(self, path: str) -> tuple[http.HTTPFlow, list[http.HTTPFlow]]:
-        """The newest call to this path, and what LiteLLM sent for it."""
+    def legs(self, path: str, since: float) -> tuple[http.HTTPFlow, list[http.HTTPFlow]]:
+        """The call to this path that came since then, and what LiteLLM sent for it."""
 
         def found() -> tuple[http.HTTPFlow, list[http.HTTPFlow]] | None:
             flows = self._flows()
-            firsts = [f for f in flows if not is_second(f) and f.request.path.startswith(path)]
+            firsts = [
+                f
+                for f in flows
+                if not is_second(f)
+                and f.request.path.startswith(path)
+                and f.request.timestamp_start >= since
+            ]
             if not firsts:
                 return None
             seconds = [f for f in flows if is_second(f) and firsts[-1].id in f.comment]
@@ -118,6 +126,14 @@ class Scene:
                 assert isinstance(flow, http.HTTPFlow)
                 flows.append(flow)
         return flows
+
+    def lines_of(self, user: str) -> list[tuple[str, str]]:
+        """Of the call of this user, once it is told in the log: each leg's line and its outcome."""
+        log = self.proxy.log
+        if not (called := re.search(rf" call POST .* user={user} .* call=([-\w]+)", log)):
+            return []
+        line = rf" (call|egress) POST .* -> (\d+|failed) .*call={called[1]}"
+        return re.findall(line, log)
 
     @property
     def egress(self) -> httpx.URL:
@@ -202,6 +218,7 @@ def settings_of(models: list[dict[str, Any]]) -> dict[str, Any]:
             "disable_cooldowns": True,
             "fallbacks": [{"falls-gpt": ["plain-gpt"]}],
         },
+        "general_settings": UNASKED,
         "litellm_settings": {
             "model_group_settings": {"forward_client_headers_to_llm_api": forwarding}
         },
@@ -267,10 +284,11 @@ def test_what_litellm_sends_passes_us_and_names_the_call_that_it_is_for(
 @pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
 def test_both_legs_are_flows_whose_comments_name_the_call(scene: Scene, secure: bool) -> None:
     place = "secure" if secure else "plain"
+    began = time.time()
 
     chat_stream(Clients(scene.proxy.url, is_mounted=True), f"{place}-gpt")
 
-    first, (second,) = scene.legs("/v1/chat/completions")
+    first, (second,) = scene.legs("/v1/chat/completions", began)
     assert first.comment.startswith("default-dev in ")
     assert f"; call {first.id}" in first.comment
     assert second.comment == (f"LiteLLM for call {first.id}: default-dev in {scene.proxy.project}")
@@ -283,17 +301,10 @@ def test_both_legs_are_flows_whose_comments_name_the_call(scene: Scene, secure: 
 
 
 def test_a_fallback_is_for_the_same_call(scene: Scene) -> None:
-    before = len(scene.proxy.log)
+    assert ask(scene, "falls-gpt", **{"x-sm-user-id": "who-falls"}).status_code == 200
 
-    assert ask(scene, "falls-gpt").status_code == 200
-
-    def logged() -> list[tuple[str, str]]:
-        line = r" (?:call|egress) POST .* -> (\d+|failed) .*call=([-\w]+)"
-        return re.findall(line, scene.proxy.log[before:])
-
-    wait_for(lambda: len(logged()) > 2)
-    assert [outcome for outcome, _ in logged()] == ["failed", "200", "200"]
-    assert len({call for _, call in logged()}) == 1
+    wait_for(lambda: len(scene.lines_of("who-falls")) > 2)
+    assert scene.lines_of("who-falls") == [("egress", "failed"), ("egress", "200"), ("call", "200")]
     assert len(scene.seen) == 1
 
 
@@ -450,8 +461,10 @@ def test_whoever_has_the_token_may_pass(scene: Scene) -> None:
 
 
 def test_the_token_is_told_to_nobody(scene: Scene) -> None:
-    ask(scene, "plain-gpt")
-    scene.legs("/v1/chat/completions")
+    began = time.time()
+    ask(scene, "plain-gpt", **{"x-sm-user-id": "who-tells"})
+    scene.legs("/v1/chat/completions", began)
+    wait_for(lambda: scene.lines_of("who-tells"))
 
     secrets = (scene.egress.password, basic(f"{scene.egress.username}:{scene.egress.password}")[6:])
     told = [
@@ -556,8 +569,8 @@ def test_a_companys_proxy_goes_on_being_used(
     proxy.environment["HTTPS_PROXY"] = company
 
     with proxy:
-        proxy.wait_until(lambda: backend(proxy)["pid"])
-        told = environment_of(backend(proxy)["pid"])
+        pid = wait_for(lambda: backend(proxy)["pid"])
+        told = wait_for(lambda: environment_of(pid))  # empty until its program has begun
         health = proxy.ask("/health")
 
     assert told["HTTPS_PROXY"] == company

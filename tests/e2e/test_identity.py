@@ -258,7 +258,7 @@ def project_seen_for(
         )
     assert answer.status_code == 200, answer.text
     line = re.compile(rf"user={label} project=(.*) backend=direct")
-    proxy.wait_until(lambda: line.search(proxy.log), 5)
+    proxy.wait_until(lambda: line.search(proxy.log))
     found = line.search(proxy.log)
     assert found
     return found[1]
@@ -305,7 +305,7 @@ def test_a_path_that_a_person_types_names_no_project(
 
     httpx.post(url + CHAT, json=body, headers={"x-sm-user-id": "typist"}, trust_env=False)
 
-    proxy.wait_until(lambda: "user=typist project=None" in proxy.log, 5)
+    proxy.wait_until(lambda: "user=typist project=None" in proxy.log)
 
 
 OURS = {
@@ -437,7 +437,7 @@ def say(proxy: Mitmdump, text: str) -> None:
         wire.shutdown(socket.SHUT_WR)
         while wire.recv(65536):
             pass
-    proxy.wait_until(lambda: f"[{me}] client disconnect" in proxy.log, 5)
+    proxy.wait_until(lambda: f"[{me}] client disconnect" in proxy.log)
 
 
 def test_the_log_tells_no_secret_of_any_call(proxy: Mitmdump, provider: Provider) -> None:
@@ -478,6 +478,6 @@ def test_the_log_tells_no_secret_of_a_header_that_http2_forbids(
         client.post(CHAT, SECRET_BODY, header)
         with pytest.raises(ConnectionError):
             client.listen_until(lambda: False)
-    proxy.wait_until(lambda: "HTTP/2 protocol error" in proxy.log[before:], 5)
+    proxy.wait_until(lambda: "HTTP/2 protocol error" in proxy.log[before:])
 
     assert [line for line in proxy.log[before:].splitlines() if SECRET in line] == []

@@ -18,7 +18,7 @@ from tests.e2e.listening import is_closed, listening_addresses
 from tests.e2e.mitmdump import BIN, ROOT, Mitmdump, free_block, upstreams
 from tests.fakes import Provider, Step
 
-SECONDS_FOR_A_LISTENER = 2.0
+SECONDS_FOR_A_LISTENER = 20.0
 CHAT = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
 _numbers = count(1)
 
@@ -120,7 +120,7 @@ def test_a_strangers_port_is_told_and_taken_over_when_it_is_free(
         assert proxy.listening() == {proxy.shared_port, proxy.port}
 
         stranger.close()
-        proxy.wait_until(lambda: port in proxy.listening(), 5)
+        proxy.wait_until(lambda: port in proxy.listening(), SECONDS_FOR_A_LISTENER)
         assert proxy.ask("/health", port)["problems"] == []
 
 
@@ -132,18 +132,20 @@ def test_a_damaged_registry_is_set_aside_and_every_listener_stays(
     for _ in range(projects - 1):
         registry_of(proxy).get_or_allocate_port(new_directory(proxy))
     file = proxy.home / "ports.json"
+    damaged = tmp_path / "damaged"
+    damaged.write_bytes(b'{"version": 1, "projects": [')
 
     with proxy:
         before = proxy.ask("/health")["listeners"]
-        file.write_bytes(b'{"version": 1, "projects": [')
-        proxy.wait_until(lambda: problems(proxy, "damaged"), 5)
+        damaged.replace(file)  # at one stroke: the proxy may look at any time
+        proxy.wait_until(lambda: problems(proxy, "repaired"), SECONDS_FOR_A_LISTENER)
         time.sleep(1)  # longer than the proxy needs to look again
 
         assert proxy.ask("/health", proxy.shared_port)["listeners"] == before
         assert not [one for one in before if is_closed(one["port"])]
 
         late = registry_of(proxy).get_or_allocate_port(new_directory(proxy))
-        proxy.wait_until(lambda: late in proxy.listening(), 5)
+        proxy.wait_until(lambda: late in proxy.listening(), SECONDS_FOR_A_LISTENER)
 
         after = proxy.ask("/health", proxy.shared_port)
         assert [one for one in after["listeners"] if one["port"] != late] == before
@@ -176,7 +178,7 @@ def test_after_a_kill_the_next_start_has_the_same_ports(
         ports, killed = proxy.listening(), proxy.process.pid
         proxy.stop(signal.SIGKILL)
         proxy.start()
-        proxy.wait_until(lambda: proxy.listening() == ports, 5)
+        proxy.wait_until(lambda: proxy.listening() == ports, SECONDS_FOR_A_LISTENER)
 
         assert proxy.ask("/health")["pid"] != killed
         assert proxy.ask("/health")["problems"] == []

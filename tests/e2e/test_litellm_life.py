@@ -33,8 +33,8 @@ from tests.e2e.parity_scene import VIA_LITELLM
 from tests.e2e.sdks import KEY, QUESTION, raw_client
 from tests.fakes import Provider, Step
 
-SECONDS_TO_END = 15.0
-SECONDS_TO_NOTICE = 30.0
+SECONDS_TO_END = 30.0
+SECONDS_TO_NOTICE = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,11 @@ def is_running(pid: int) -> bool:
 
 def kill(litellm: dict[str, Any]) -> None:
     os.kill(litellm["pid"], signal.SIGKILL)
-    # While its threads die one by one, it still takes connections, which then come to nothing.
+    wait_until_closed(litellm)
+
+
+def wait_until_closed(litellm: dict[str, Any]) -> None:
+    """While its threads die one by one, it still takes connections, which then come to nothing."""
     wait_for(lambda: is_free(int(litellm["url"].rpartition(":")[2])))
 
 
@@ -115,6 +119,7 @@ def break_a_stream_by_killing(litellm: dict[str, Any], proxy: Mitmdump, upstream
         os.kill(litellm["pid"], signal.SIGKILL)
         with pytest.raises(httpx.RemoteProtocolError):
             list(chunks)
+    wait_until_closed(litellm)
 
 
 def test_a_killed_litellm_is_told_in_the_dialect_until_it_is_back(
@@ -138,13 +143,13 @@ def test_a_killed_litellm_is_told_in_the_dialect_until_it_is_back(
             assert answer.status_code == 503, answer.text
             assert int(answer.headers["retry-after"]) > 0
             assert "LiteLLM" in told(dialect, answer)
-        assert proxy.ask("/health")["status"] == "degraded"
+        proxy.wait_until(lambda: proxy.ask("/health")["status"] == "degraded")
         assert posts(stage.origin) == 0
 
         after = wait_until_up(proxy)
         assert (after["restarts"], after["url"]) == (1, before["url"])
         assert "ended with code -9 while it was up" in proxy.log
-        stage.upstream.script(*(Step(match="/v1/", status=status) for status in (401, 429, 500)))
+        stage.upstream.script(*(Step(match="/chat", status=status) for status in (401, 429, 500)))
         assert [ask(proxy).status_code for _ in range(4)] == [401, 429, 500, 200]
 
         proxy.stop(signal.SIGTERM)
@@ -223,8 +228,9 @@ def test_a_litellm_of_another_proxy_is_used_when_it_is_up_and_passed_by_when_it_
 ) -> None:
     port = free_port()
     with stage.proxy(tmp_path / "guest", url=f"http://127.0.0.1:{port}") as guest:
+        # Before it has looked, whoever asks waits for as long as `wait` says.
+        guest.wait_until(lambda: "cannot be reached" in backend(guest)["detail"], SECONDS_TO_NOTICE)
         assert ask(guest).status_code == 503
-        assert "cannot be reached" in backend(guest)["detail"]
 
         with stage.proxy(tmp_path / "host", port=port, when_down="direct") as host:
             assert ask(host).status_code == 200

@@ -1,5 +1,8 @@
 """docs/backends.md: its files work, and what it says of LiteLLM is so."""
 
+import json
+from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 
 import httpx
@@ -12,6 +15,8 @@ from tests.e2e.litellm_calls import CLAUDE, GPT, body
 from tests.e2e.litellm_scene import Scene, block
 from tests.e2e.sdks import raw_client
 from tests.fakes import Step
+
+SECONDS_OF_THOUGHT = 4.0
 
 
 @pytest.mark.parametrize(
@@ -111,13 +116,14 @@ def test_a_provider_that_hangs_up_is_a_500_of_litellms(scene: Scene) -> None:
 def test_a_client_that_gives_up_before_the_first_byte_stops_the_provider_only_behind_the_sdk(
     scene: Scene,
 ) -> None:
-    scene.upstream.always(Step(delay=1.5))
-    with raw_client("by base URL", scene.proxy) as client, pytest.raises(httpx.ReadTimeout):
-        client.post("/v1/chat/completions", json=body(GPT), timeout=0.5)
+    scene.upstream.always(Step(delay=SECONDS_OF_THOUGHT))
+    with closing(HTTPConnection("127.0.0.1", scene.proxy.port, timeout=20)) as client:
+        client.request("POST", "/v1/chat/completions", json.dumps(body(GPT)))
+        scene.upstream.wait_for(lambda: scene.upstream.requests, timeout=20)
 
     if scene.backend == "sdk":
-        assert scene.upstream.wait_for(lambda: scene.upstream.hangups, timeout=5)
+        assert scene.upstream.wait_for(lambda: scene.upstream.hangups, SECONDS_OF_THOUGHT)
         return
     # Were the connection closed, this would be a hang-up.
     with pytest.raises(TimeoutError):
-        scene.upstream.wait_for(lambda: scene.upstream.hangups, timeout=2)
+        scene.upstream.wait_for(lambda: scene.upstream.hangups, SECONDS_OF_THOUGHT + 1)

@@ -68,17 +68,17 @@ def clients(scene: Scene) -> Clients:
 def test_a_stream_arrives_while_the_provider_still_speaks(stream: Streamed, scene: Scene) -> None:
     scene.upstream.always(Step(text=LETTERS, chunks=8, chunk_delay=0.1))
 
-    arrivals = []
-    with (
-        raw_client("by base URL", scene.proxy) as client,
-        client.stream("POST", stream.path, json=body(stream.model, stream=True)) as answer,
-    ):
-        assert answer.status_code == 200
-        for _ in answer.iter_raw():
-            arrivals.append(time.monotonic())
+    def comes_bit_by_bit() -> bool:
+        with (
+            raw_client("by base URL", scene.proxy) as client,
+            client.stream("POST", stream.path, json=body(stream.model, stream=True)) as answer,
+        ):
+            assert answer.status_code == 200
+            arrivals = [time.monotonic() for _ in answer.iter_raw()]
+        return len(arrivals) >= 5 and arrivals[-1] - arrivals[0] > 0.3
 
-    assert len(arrivals) >= 5
-    assert arrivals[-1] - arrivals[0] > 0.3
+    # On a busy machine some may come together, but not each time.
+    assert any(comes_bit_by_bit() for _ in range(10))
 
 
 @pytest.mark.parametrize("stream", STREAMS, ids=str)

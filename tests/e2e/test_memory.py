@@ -344,7 +344,8 @@ def test_the_same_request_many_times_at_once_gets_the_same_bytes_and_is_learned_
     project = scene.project(SKY)
     more = {"prompt_cache_key": session} if session else {}
     body = {"model": MODEL, "messages": ASKED, **more}
-    scene.provider.always(Step(text=TEXT, delay=0.3))  # long enough for them to meet
+    everybody_has_asked = threading.Event()
+    scene.provider.always(Step(text=TEXT, hold=everybody_has_asked))
     url = f"{project.url}/v1/chat/completions"
     starting_line = threading.Barrier(8)
 
@@ -354,7 +355,10 @@ def test_the_same_request_many_times_at_once_gets_the_same_bytes_and_is_learned_
             return client.post(url, json=body, headers={"authorization": f"Bearer {KEY}"})
 
     with ThreadPoolExecutor(8) as pool:
-        answers = [future.result() for future in [pool.submit(ask) for _ in range(8)]]
+        asking = [pool.submit(ask) for _ in range(8)]
+        scene.provider.wait_for(lambda: len(scene.provider.requests) == 8)
+        everybody_has_asked.set()
+        answers = [future.result() for future in asking]
 
     assert {answer.status_code for answer in answers} == {200}
     bodies = {seen.body for seen in scene.provider.requests}
@@ -441,7 +445,7 @@ LONG_ANSWER = " ".join(f"Word {number} of a long story." for number in range(40)
 
 def test_an_answer_that_the_client_did_not_wait_for_is_not_learned(scene: Scene) -> None:
     project = scene.project(SKY)
-    scene.provider.script(Step(text=LONG_ANSWER, chunks=40, chunk_delay=0.05))
+    scene.provider.script(Step(text=LONG_ANSWER, chunks=40, chunk_delay=0.2))
     with (
         by_base_url(project).to_anthropic() as client,
         client.messages.stream(model=MODEL, max_tokens=99, messages=ASKED) as stream,
@@ -566,8 +570,7 @@ def test_what_was_added_by_hand_before_the_start_is_found_by_its_meaning(tmp_pat
                     one
                     for one in memory(proxy, "list", "--all")
                     if one["text"] == "The trainee, I gather." and one["role"] == "assistant"
-                ],
-                SECONDS,
+                ]
             )
 
     assert answer.headers["x-memory-ids"] == added["id"]

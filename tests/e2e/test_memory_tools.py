@@ -352,10 +352,14 @@ def test_flows_and_log_tell_what_went_in_in_numbers_only(scene: Scene) -> None:
     assert kept is not None
     assert kept.text == IN_THE_CELLAR
 
-    lines = [line for line in scene.proxy.log.splitlines() if str(project.path) in line]
-    assert f"memories=1 memory_tokens={with_memory['tokens']} memory_ms=" in lines[0]
-    assert f"input={usage['input']} cache_read=0 cache_written=0 output=" in lines[0]
-    assert "memories=0 memory_tokens=0" in lines[1]
+    def lines() -> list[str]:
+        return [line for line in scene.proxy.log.splitlines() if f"{project.path} " in line]
+
+    scene.proxy.wait_until(lambda: len(lines()) == 2, SECONDS)  # a flow is saved before it is told
+    first, second = lines()
+    assert f"memories=1 memory_tokens={with_memory['tokens']} memory_ms=" in first
+    assert f"input={usage['input']} cache_read=0 cache_written=0 output=" in first
+    assert "memories=0 memory_tokens=0" in second
     for private in (APPLES, IN_THE_CELLAR, said, "recalled-memory", "northern"):
         assert private not in scene.proxy.log
     assert [len(blocks(seen.body)) for seen in (main, title)] == [1, 0]

@@ -210,7 +210,7 @@ def test_a_turn_that_breaks_off_is_learned_when_it_is_answered_at_last(
     breaks = Step(
         text=LONG_ANSWER,
         chunks=40,
-        chunk_delay=0.03,
+        chunk_delay=0.2 if is_client else 0.03,
         break_after=None if is_client else 9,
         break_how="reset" if how == "reset" else "close",
     )

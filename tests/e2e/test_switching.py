@@ -17,14 +17,21 @@ import yaml
 from routing.ports import free_port
 from tests.e2e.litellm_calls import CLAUDE, GPT, body
 from tests.e2e.litellm_errors import ENDPOINTS, told
-from tests.e2e.litellm_scene import backend, litellm_proxy, straight_to, wait_for, wait_until_up
+from tests.e2e.litellm_scene import (
+    SECONDS_TO_BE_UP,
+    backend,
+    litellm_proxy,
+    straight_to,
+    wait_for,
+    wait_until_up,
+)
 from tests.e2e.mitmdump import BIN, Mitmdump
 from tests.e2e.sdks import KEY, raw_client
 from tests.e2e.test_litellm_life import SECONDS_TO_END, is_running, switch
 from tests.fakes import Provider
 
 BEGINNING, END = "once upon a time", "they lived happily"
-SECONDS_TO_COUNT = 10.0
+SECONDS_TO_COUNT = 20.0
 
 
 class Storyteller(ThreadingHTTPServer):
@@ -299,15 +306,15 @@ def test_a_litellm_yaml_that_cannot_be_used_changes_nothing_and_is_told(
             (usual + "general_settings: {master_key: os.environ/UNSET_X}\n", "UNSET_X is not set"),
         ):
             write(proxy, text)
-            proxy.wait_until(lambda says=says: says in problem())
+            proxy.wait_until(lambda says=says: says in problem(), SECONDS_TO_BE_UP)
             assert ask(proxy).status_code == 200
             assert backend(proxy)["pid"] == before["pid"]
             assert "problem  litellm.yaml is not taken over: " in status(proxy).stdout
             assert "litellm.yaml is not taken over" in proxy.log
 
         write(proxy, usual)
-        proxy.wait_until(lambda: problem() == "")
-        proxy.wait_until(lambda: backend(proxy)["pid"] != before["pid"])
+        proxy.wait_until(lambda: problem() == "", SECONDS_TO_BE_UP)
+        proxy.wait_until(lambda: backend(proxy)["pid"] != before["pid"], SECONDS_TO_BE_UP)
         assert ask(proxy).status_code == 200
 
 

@@ -85,6 +85,7 @@ def module_scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 @pytest.fixture
 def scene(module_scene: Scene) -> Scene:
     module_scene.secured.reset()
+    module_scene.uploads.arrived = b""
     return module_scene
 
 

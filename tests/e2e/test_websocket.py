@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -12,17 +13,17 @@ from time import monotonic
 from typing import Any
 
 import pytest
-from mitmproxy.http import HTTPFlow
-from mitmproxy.io import FlowReader
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 from websockets.sync.connection import Connection
 from websockets.sync.server import ServerConnection, serve
 
+from tests.e2e.memory_scene import saved_flows
 from tests.e2e.mitmdump import Mitmdump, free_block
 from tests.fakes import Authority, Provider, Step
 
 SECONDS = 10.0
+FOREVER = 60.0
 OPENAI = "wss://api.openai.com/v1/responses"
 SOCKETS = "wss://sockets.example/anything"
 METADATA = "x-codex-turn-metadata"
@@ -140,18 +141,20 @@ def test_frames_and_answers_pass_unchanged(way: tuple[Way, Provider]) -> None:
 
 def test_events_come_one_by_one(way: tuple[Way, Provider]) -> None:
     opened, provider = way
-    provider.script(Step(text="a b c d e f g h", chunks=8, chunk_delay=0.05))
+    provider.always(Step(text="a b c d e f g h", chunks=8, chunk_delay=0.05))
 
-    with opened() as codex:
+    def seconds_after_the_first() -> float:
         codex.send(TURN)
         first = codex.recv(SECONDS)
         began = monotonic()
         rest = [*until_completed(codex)]
-        took = monotonic() - began
+        assert json.loads(first)["type"] == "response.created"
+        assert len(rest) > 8
+        return monotonic() - began
 
-    assert json.loads(first)["type"] == "response.created"
-    assert len(rest) > 8
-    assert took > 0.3
+    # Some may meet on a busy machine, but not each time.
+    with opened() as codex:
+        assert any(seconds_after_the_first() > 0.3 for _ in range(10))
 
 
 @pytest.mark.parametrize("status", [403, 404, 426, 500])
@@ -221,12 +224,12 @@ def test_the_code_that_a_provider_closes_with_reaches_the_client(
 
 def test_a_client_that_leaves_is_missed_by_the_provider(way: tuple[Way, Provider]) -> None:
     opened, provider = way
-    provider.script(Step(text="a b c d e f", chunks=60, chunk_delay=0.05))
+    provider.script(Step(chunk_delay=FOREVER))
 
     with opened(close_timeout=1) as codex:
         codex.send(TURN)
         codex.recv(SECONDS)
-        codex.socket.close()
+        codex.socket.shutdown(socket.SHUT_RDWR)  # `close` would wait for who reads there
 
     assert provider.wait_for(lambda: provider.hangups)
 
@@ -323,7 +326,7 @@ def test_litellm_has_no_websocket_so_the_client_is_told_to_use_http_at_once(
         pass
 
     answer = refused.value.response
-    assert monotonic() - began < 3
+    assert monotonic() - began < 10  # half of what a call waits for LiteLLM
     assert answer.status_code == 426
     assert json.loads(answer.body or b"")["error"]["message"]
     assert answer.headers["content-type"] == "application/json"
@@ -370,11 +373,10 @@ def until_completed(codex: Connection) -> Iterator[str]:
 
 def record_of(proxy: Mitmdump, session: str) -> dict[str, Any] | None:
     """What the saved flow of this session says about itself."""
-    with Path(proxy.command[proxy.command.index("-w") + 1]).open("rb") as saved:
-        for flow in FlowReader(saved).stream():
-            if isinstance(flow, HTTPFlow) and flow.request.headers.get("session-id") == session:
-                record: dict[str, Any] = flow.metadata["memory_proxy"]
-                return record
+    for flow in saved_flows(proxy):
+        if flow.request.headers.get("session-id") == session:
+            record: dict[str, Any] = flow.metadata["memory_proxy"]
+            return record
     return None
 
 

@@ -5,7 +5,7 @@ import ssl
 
 from tests.e2e.mitmdump import Mitmdump
 
-SECONDS = 5.0
+SECONDS = 20.0
 
 
 def tunnel(proxy: Mitmdump, host: str, port: int) -> socket.socket:

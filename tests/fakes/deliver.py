@@ -4,9 +4,10 @@ import asyncio
 from abc import ABC, abstractmethod
 
 from tests.fakes.reply import Reply
-from tests.fakes.step import BreakHow
+from tests.fakes.step import BreakHow, Step
 
 STALL_LIMIT = 60.0
+SECONDS_BETWEEN_LOOKS = 0.01
 
 
 class Outlet(ABC):
@@ -31,13 +32,20 @@ class Outlet(ABC):
     async def talk_garbage(self, garbage: bytes) -> None: ...
 
 
+async def be_due(step: Step) -> None:
+    """Wait until the answer may begin."""
+    await asyncio.sleep(step.delay)
+    while step.hold and not step.hold.is_set():  # noqa: ASYNC110 - another thread sets it
+        await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
+
+
 async def deliver(reply: Reply, outlet: Outlet) -> None:
     step = reply.step
     if step.stall:
         await asyncio.sleep(STALL_LIMIT)
         await outlet.break_off("close")
         return
-    await asyncio.sleep(step.delay)
+    await be_due(step)
     if step.garbage is not None:
         await outlet.talk_garbage(step.garbage)
         return

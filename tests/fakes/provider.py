@@ -93,7 +93,7 @@ class Provider:
         """Clients that left in mid-answer."""
         return self._ledger.hangups
 
-    def wait_for[T](self, predicate: Callable[[], T], timeout: float = 5.0) -> T:
+    def wait_for[T](self, predicate: Callable[[], T], timeout: float = 20.0) -> T:
         """What the predicate returns once that is true; blocks the calling thread until then."""
         return self._ledger.wait_for(predicate, timeout)
 

@@ -42,6 +42,8 @@ class Step:
 
     delay: float = 0.0
     """Seconds before the headers."""
+    hold: threading.Event | None = None
+    """No headers before this is set."""
     chunk_delay: float = 0.0
     compress: Coding | None = None
     no_length: bool = False

@@ -3,7 +3,9 @@
 import json
 import socket
 import ssl
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
 
 import h2.connection
@@ -18,6 +20,7 @@ from tests.fakes.step import BreakHow, Coding
 CHAT = "/v1/chat/completions"
 PLAIN = {"model": "m"}
 STREAM = {"model": "m", "stream": True}
+FOREVER = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -129,13 +132,16 @@ def test_answers_can_be_compressed(
 def test_a_stream_arrives_chunk_by_chunk(
     provider: Provider, client: httpx.Client, coding: Coding | None
 ) -> None:
-    provider.script(Step(chunks=4, chunk_delay=0.03, compress=coding))
+    provider.always(Step(chunks=4, chunk_delay=0.03, compress=coding))
 
-    with client.stream("POST", CHAT, json=STREAM) as answer:
-        arrivals = [monotonic() for part in answer.iter_bytes() if part]
+    def seconds_between_the_first_and_the_last() -> float:
+        with client.stream("POST", CHAT, json=STREAM) as answer:
+            arrivals = [monotonic() for part in answer.iter_bytes() if part]
+        assert len(arrivals) == 7  # the role, four deltas, the finish reason, the end
+        return arrivals[-1] - arrivals[0]
 
-    assert len(arrivals) == 7  # the role, four deltas, the finish reason, the end
-    assert arrivals[-1] - arrivals[0] > 0.15
+    # Some may meet on a busy machine, but not each time.
+    assert any(seconds_between_the_first_and_the_last() > 0.15 for _ in range(10))
 
 
 def test_more_chunks_than_words_make_the_answer_longer(
@@ -154,6 +160,20 @@ def test_the_headers_wait_for_the_delay(provider: Provider, client: httpx.Client
     client.get("/health")
 
     assert monotonic() - started >= 0.1
+
+
+def test_the_headers_wait_until_they_are_let_go(provider: Provider, client: httpx.Client) -> None:
+    gate = threading.Event()
+    provider.script(Step(hold=gate))
+
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(client.get, "/health", timeout=20)
+        provider.wait_for(lambda: provider.requests)
+        with pytest.raises(TimeoutError):
+            answer.result(0.1)
+        gate.set()
+
+        assert answer.result().status_code == 200
 
 
 @pytest.mark.parametrize("how", ["reset", "close"])
@@ -199,7 +219,7 @@ def test_a_stalled_request_is_never_answered(provider: Provider, client: httpx.C
     provider.script(Step(stall=True))
 
     with pytest.raises(httpx.ReadTimeout):
-        client.get("/health", timeout=0.1)
+        client.get("/health", timeout=httpx.Timeout(20, read=0.1))
     client.close()  # with HTTP/2, httpx tells no server that it gave up on a stream
 
     assert provider.wait_for(lambda: provider.hangups)[0].chunks == 0
@@ -208,17 +228,17 @@ def test_a_stalled_request_is_never_answered(provider: Provider, client: httpx.C
 def test_a_client_that_leaves_in_mid_answer_is_noticed(
     provider: Provider, client: httpx.Client
 ) -> None:
-    provider.script(Step(chunks=100, chunk_delay=0.01))
+    provider.script(Step(chunk_delay=FOREVER))
 
     with client.stream("POST", CHAT, json=STREAM) as answer:
         next(answer.iter_bytes())
+        leaving = monotonic()
     client.close()
-    left = monotonic()
 
     [hangup] = provider.wait_for(lambda: provider.hangups)
     assert hangup.request == provider.requests[0]
-    assert 0 < hangup.chunks < 50
-    assert abs(hangup.at - left) < 1
+    assert hangup.chunks == 1
+    assert hangup.at >= leaving
 
 
 def test_an_http2_stream_that_is_reset_is_a_hangup_and_its_connection_lives_on() -> None:
@@ -290,7 +310,7 @@ def test_steps_without_websocket_are_for_messages_not_for_upgrades(unencrypted: 
 
 
 def test_a_websocket_client_that_leaves_in_mid_answer_is_noticed(unencrypted: Provider) -> None:
-    unencrypted.script(Step(chunks=100, chunk_delay=0.01))
+    unencrypted.script(Step(chunk_delay=FOREVER))
 
     with connect(_websocket_url(unencrypted), close_timeout=1) as codex:
         codex.send('{"type":"response.create"}')

@@ -180,15 +180,19 @@ def test_head_gets_the_headers_of_get(provider: Provider) -> None:
 
 
 async def test_a_hundred_clients_are_answered_at_once(provider: Provider) -> None:
-    provider.always(Step(delay=0.2))
-    started = monotonic()
+    everybody_has_asked = threading.Event()
+    provider.always(Step(hold=everybody_has_asked))
 
-    async with httpx.AsyncClient(limits=httpx.Limits(max_connections=None)) as client:
-        posts = (client.post(provider.url + CHAT, json=BODY) for _ in range(100))
-        answers = await asyncio.gather(*posts)
+    limits = httpx.Limits(max_connections=None)
+    async with httpx.AsyncClient(limits=limits, timeout=60) as client:
+        calls = [
+            asyncio.create_task(client.post(provider.url + CHAT, json=BODY)) for _ in range(100)
+        ]
+        await asyncio.to_thread(provider.wait_for, lambda: len(provider.requests) == 100)
+        everybody_has_asked.set()
+        answers = await asyncio.gather(*calls)
 
     assert len({answer.json()["id"] for answer in answers}) == 100
-    assert monotonic() - started < 5
 
 
 def test_wait_for_tells_what_it_saw_instead(provider: Provider) -> None:
@@ -210,7 +214,7 @@ def test_reset_forgets_what_was_seen_and_planned(provider: Provider) -> None:
 
 
 def test_stopping_is_quick_and_leaves_no_thread(authority: Authority) -> None:
-    threads = threading.active_count()
+    threads = set(threading.enumerate())
     with Provider(tls=authority.server_context()) as provider:
         provider.always(Step(stall=True))
         address = ("127.0.0.1", provider.port)
@@ -222,8 +226,8 @@ def test_stopping_is_quick_and_leaves_no_thread(authority: Authority) -> None:
         provider.wait_for(lambda: provider.requests)
         stopping = monotonic()
 
-    assert monotonic() - stopping < 1
-    assert threading.active_count() == threads
+    assert monotonic() - stopping < 10  # TLS would wait for a goodbye for half a minute
+    assert set(threading.enumerate()) <= threads
     silent.close()
     stalled.close()
 

@@ -13,6 +13,7 @@ from wsproto.events import (
 from wsproto.extensions import PerMessageDeflate
 from wsproto.utilities import RemoteProtocolError
 
+from tests.fakes.deliver import be_due
 from tests.fakes.ledger import Frame, Seen
 from tests.fakes.reply import Reply
 from tests.fakes.service import Service
@@ -20,7 +21,7 @@ from tests.fakes.wire import Wire
 
 
 async def serve_websocket(wire: Wire, seen: Seen, reply: Reply, service: Service) -> None:
-    await asyncio.sleep(reply.step.delay)
+    await be_due(reply.step)
     session = WebSocketSession(wire, seen, service)
     async with asyncio.TaskGroup() as tasks:
         answering = tasks.create_task(session.answer())
@@ -79,7 +80,7 @@ class WebSocketSession:
         while True:
             step, messages = self._service.messages(await self._questions.get())
             self.unfinished = 0
-            await asyncio.sleep(step.delay)
+            await be_due(step)
             for message in messages:
                 if self.unfinished == step.break_after:
                     self._wire.cut(step.break_how)

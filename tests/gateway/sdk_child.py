@@ -55,7 +55,8 @@ class App:
     def noted(self) -> list[dict[str, Any]]:
         """What LiteLLM told the callback; it does so a moment after its answer."""
         notes = self.directory / "noted.jsonl"
-        lines = notes.read_text().splitlines() if notes.exists() else []
+        # What stands behind the last line's end is still being written.
+        lines = notes.read_text().split("\n")[:-1] if notes.exists() else []
         return [json.loads(line) for line in lines]
 
 

@@ -52,7 +52,7 @@ def said() -> list[str]:
 
 
 async def test_an_environment_is_made_once_and_then_reused(
-    tmp_path: Path, requirements: Path, said: list[str]
+    tmp_path: Path, requirements: Path, said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = tmp_path / "home" / "litellm"
     python = await ensure_environment(home, requirements, said.append)
@@ -62,10 +62,14 @@ async def test_an_environment_is_made_once_and_then_reused(
     assert said[-1] == "installed LiteLLM 1.2.3"
 
     said.clear()
-    began = time.monotonic()
+    started = tmp_path / "started"
+    python.unlink()
+    for program in (python, tmp_path / "bin" / "uv"):
+        _program(program, f"touch '{started}'")
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
     assert await ensure_environment(home, requirements, said.append) == python
     assert said == []
-    assert time.monotonic() - began < 0.1
+    assert not started.exists()  # nothing has to be run to know that it is there
 
 
 @pytest.mark.usefixtures("without_uv")
@@ -280,7 +284,7 @@ async def test_pins_that_ask_for_a_malicious_litellm_are_refused_before_anything
 
 
 def _wait_for_number(path: Path) -> int:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not (path.exists() and path.read_text().strip()):
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -117,7 +117,7 @@ async def test_stop_does_not_wait_for_a_stream_that_never_ends(
                 provider.wait_for, lambda: any(seen.method == "POST" for seen in provider.requests)
             )
             began = time.monotonic()
-        assert time.monotonic() - began < 8
+        assert time.monotonic() - began < 20  # before the client gives up
         with pytest.raises(httpx.HTTPError):
             await asking
 
@@ -155,7 +155,7 @@ async def test_it_ends_when_its_standard_input_does(
         async with running_at(port):
             assert process.stdin is not None
             process.stdin.close()
-            await asyncio.wait_for(process.wait(), 8)
+            await asyncio.wait_for(process.wait(), READY)
 
 
 @asynccontextmanager

@@ -321,7 +321,7 @@ def test_a_stream_that_breaks_ends_with_an_error_event(
     route: Route, app: App, provider: Provider
 ) -> None:
     # A pause, or what was said before the break is lost in it.
-    provider.always(Step(text=TEXT, chunks=9, chunk_delay=0.05, break_after=8, break_how="close"))
+    provider.always(Step(text=TEXT, chunks=9, chunk_delay=0.15, break_after=8, break_how="close"))
 
     answer = app.post(*route.streamed)
 

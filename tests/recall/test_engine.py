@@ -456,12 +456,19 @@ QUESTION = "When does the trumpet lesson begin?"
 ANSWER = "The trumpet lesson begins at seven"
 
 
+def read(stores: Stores) -> None:
+    """Have the index in memory, so that nothing but the vector can be late."""
+    with stores.open(PROJECT) as store:
+        assert store.index(LONG)
+
+
 def test_words_must_do_until_the_vector_is_there_and_it_serves_the_next_call(
     running: Running,
 ) -> None:
     embedder = Slow()
     stores, recall = running(embedder)
     learn(stores, ANSWER)
+    read(stores)
 
     early = recall.recall_now(QUESTION, PROJECT, 0.2)
     embedder.may_answer.set()
@@ -509,6 +516,7 @@ async def test_what_is_late_is_given_up_and_serves_the_next_call(running: Runnin
     embedder = Slow()
     stores, recall = running(embedder)
     learn(stores, ANSWER)
+    read(stores)
 
     waiting = asyncio.create_task(recall.recall(QUESTION, PROJECT, deadline=0.05))
     assert (await waiting).why in ("nothing found in time", "1 memory by words only")

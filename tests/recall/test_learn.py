@@ -4,6 +4,7 @@ import contextlib
 import logging
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -383,6 +384,8 @@ def test_of_a_file_that_cannot_be_used_the_log_says_which_and_why(
     path.mkdir(parents=True)
     learner = Learner(stores)
     learner.offer(exchange(1))
+    while not caplog.records:
+        time.sleep(0.01)
     assert not learner.settle(0.5)
     [line] = [record.getMessage() for record in caplog.records]
     assert line.startswith("memory.waits scope=/p reason=")

@@ -344,12 +344,12 @@ HUGE = [
 
 @pytest.mark.parametrize("text", HUGE)
 def test_a_huge_text_is_read_in_bounded_time(text):
-    began = time.perf_counter()
+    began = time.process_time()
 
     rules = recognise(text)
     subjects_of(text)
 
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
     assert len(rules) <= 24
 
 

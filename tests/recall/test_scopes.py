@@ -67,7 +67,7 @@ class Choosy(Ones):
 
 
 class Watched(Ones):
-    """Tells when it begins, and goes on when it may."""
+    """Tells when it begins, and goes on when it may, without haste."""
 
     def __init__(self) -> None:
         self.began, self.may_go_on = threading.Event(), threading.Event()
@@ -75,6 +75,7 @@ class Watched(Ones):
     def embed(self, texts: Sequence[str]) -> Floats:
         self.began.set()
         self.may_go_on.wait(LONG)
+        time.sleep(0.02)
         return super().embed(texts)
 
 
@@ -369,7 +370,7 @@ def test_closed_stores_stay_closed(opening: Opening) -> None:
 
 def test_closing_lets_go_of_files_and_threads(opening: Opening) -> None:
     stores = opening(Ones(), tended=True)
-    before = threading.active_count()
+    before = set(threading.enumerate())
     learn(stores, "the kiln is hot")
     with stores.open(PROJECT) as store:
         pending(store)
@@ -378,7 +379,9 @@ def test_closing_lets_go_of_files_and_threads(opening: Opening) -> None:
     stores.close()
     gc.collect()  # an open connection would warn, and a warning is an error
 
-    assert threading.active_count() <= before
+    for thread in set(threading.enumerate()) - before:
+        thread.join(LONG)  # who opened the store may be about to end
+    assert set(threading.enumerate()) <= before
     path = stores.path_of(PROJECT)
     db = sqlite3.connect(path, isolation_level=None)
     db.execute("PRAGMA locking_mode = EXCLUSIVE")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -839,13 +840,16 @@ def test_a_note_that_cannot_be_stored_stops_no_other(turns: Turns, stores: Store
     assert in_file(stores) == {"a", "c"}
 
 
-def test_without_time_nothing_is_waited_for(turns: Turns, begin: Begin, others: Stores) -> None:
+def test_without_time_nothing_is_waited_for(
+    turns: Turns, begin: Begin, stores: Stores, others: Stores
+) -> None:
     turns.keep(PROJECT, note("a"))
     assert turns.settle(LONG_ENOUGH)
     assert turns.find(PROJECT, pairs("a"), "s", 0.0).keys() == {"a"}
     assert turns.find(PROJECT, pairs("a"), "s", -1.0).keys() == {"a"}
-    with pytest.raises(MemoryUnavailable):
-        begin(others).find(PROJECT, pairs("a"), "s", 0.0)  # the file is not open yet
+    by_another = FileLock(f"{stores.path_of(PROJECT)}.lock")  # who opens a file takes it
+    with by_another, pytest.raises(MemoryUnavailable, match="cannot be opened now"):
+        begin(others).find(PROJECT, pairs("a"), "s", 0.0)
 
 
 def test_after_closing_nothing_is_written_and_nothing_breaks(turns: Turns, stores: Stores) -> None:

@@ -373,20 +373,31 @@ def test_two_starts_at_once_install_once(machine: Machine) -> None:
     link(machine.bin / "sleep", Path(shutil.which("sleep") or "/bin/sleep"))
     program(
         machine.bin / "uv",
-        '#!/bin/sh\n[ "$1" = pip ] && echo installed >>"$HOME/uv.log" && sleep 1\nexit 0\n',
+        '#!/bin/sh\n[ "$1" = pip ] || exit 0\necho installed >>"$HOME/uv.log"\n'
+        'until [ -e "$HOME/go-on" ]; do sleep 0.05; done\n',
     )
     machine.require()
-    start = ["bash", "-c", "source scripts/environment.sh; ensure_environment proxy"]
+    line = ["bash", "-c", "source scripts/environment.sh; ensure_environment proxy"]
+    screens = [machine.folder / f"screen-{number}" for number in range(3)]
 
-    starts = [
-        subprocess.Popen(start, cwd=machine.root, env=machine.env, stderr=subprocess.PIPE)
-        for _ in range(3)
-    ]
-    said = [started.communicate(timeout=60)[1].decode() for started in starts]
+    def start(screen: Path) -> subprocess.Popen[bytes]:
+        with screen.open("wb") as shown:
+            return subprocess.Popen(line, cwd=machine.root, env=machine.env, stderr=shown)
 
-    assert [started.returncode for started in starts] == [0, 0, 0]
+    def waiting() -> int:
+        return sum(b"Waiting for another start" in screen.read_bytes() for screen in screens)
+
+    starts = [start(screen) for screen in screens]
+    try:
+        while waiting() < 2:
+            assert [started.poll() for started in starts] == [None] * 3
+            time.sleep(0.05)
+    finally:
+        (machine.folder / "go-on").touch()
+
+    assert [started.wait(60) for started in starts] == [0, 0, 0]
     assert (machine.folder / "uv.log").read_text() == "installed\n"
-    assert sum("Waiting for another start" in words for words in said) == 2
+    assert waiting() == 2
 
 
 def test_an_installation_that_was_killed_is_done_again(machine: Machine) -> None:
