@@ -1,8 +1,10 @@
 """One line per call, and nothing in it that is anybody's secret."""
 
 import asyncio
+import io
 import logging
 import re
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,6 +33,9 @@ class LogCalls:
     """In place of mitmproxy's own lines, whose URLs hold the keys of those who send them there."""
 
     def load(self, _: object) -> None:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            # Into a file or a pipe, Python would write only once there are 8 KB of lines.
+            sys.stdout.reconfigure(line_buffering=True)
         for name in _CHATTY:
             logging.getLogger(name).setLevel(logging.WARNING)
         logging.getLogger("mitmproxy.proxy.server").addFilter(hide_bytes)

@@ -117,7 +117,7 @@ class OneBackend:
         await new.start()
         try:
             while new.status.state in ("starting", "installing") and self.running is old:
-                await new.wait_ready(SECONDS_BETWEEN_LOOKS)
+                await new.wait_while_starting(SECONDS_BETWEEN_LOOKS)
             if self.running is not old:
                 return None  # the settings ask for something else since
             if new.status.state != "up":
@@ -139,8 +139,7 @@ class OneBackend:
             left = until - time.monotonic()
             status = running.status
             if status.state == "starting" and left > 0:
-                if not await running.wait_ready(left) and running is self.running:
-                    return
+                await running.wait_while_starting(left)
             elif status.state == "up" and not await self._reaches(running):
                 # If a process of ours has ended, that is noticed now, and it is started again.
                 if left <= 0 or status.pid is None:

@@ -115,7 +115,7 @@ class LiteLLMProxy:
         else:
             self._url = where.url.rstrip("/")
         self._address = _address(self._url)
-        self._need_not_wait = asyncio.Event()
+        self._is_known = asyncio.Event()
         self._nudge = asyncio.Event()
         self._calls: set[str] = set()
         self._may_stop = asyncio.Event()
@@ -174,7 +174,7 @@ class LiteLLMProxy:
     async def finish(self) -> None:
         """Stop when the last call has ended, but do not wait for ever."""
         self._is_ending = True
-        self._need_not_wait.set()
+        self._is_known.set()
         try:
             if isinstance(self._where, Local) and not self._may_stop.is_set():
                 logger.info(
@@ -196,7 +196,7 @@ class LiteLLMProxy:
     async def stop(self) -> None:
         """End the watch, and the process if it is ours."""
         self._is_ending = True
-        self._need_not_wait.set()
+        self._is_known.set()
         task, self._task = self._task, None
         if task is None:
             return
@@ -205,11 +205,10 @@ class LiteLLMProxy:
             await task
         self._become("down", "stopped", pid=None)
 
-    async def wait_ready(self, timeout: float) -> bool:  # noqa: ASYNC109 - False is an answer
-        """Whether it is up, or gets there in time."""
+    async def wait_while_starting(self, timeout: float) -> None:  # noqa: ASYNC109 - no error
+        """Wait until it is known whether it is up, but not for longer than this."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._need_not_wait.wait(), timeout)
-        return self._status.state == "up"
+            await asyncio.wait_for(self._is_known.wait(), timeout)
 
     def report_failure(self) -> None:
         """A request could not connect: look at once, not at the next turn."""
@@ -449,10 +448,10 @@ class LiteLLMProxy:
             pid=old.pid if pid == -1 else pid,
             restarts=old.restarts,
         )
-        if state == "up" or self._is_ending:
-            self._need_not_wait.set()
+        if state in ("starting", "installing") and not self._is_ending:
+            self._is_known.clear()
         else:
-            self._need_not_wait.clear()
+            self._is_known.set()
         is_news = old.detail != detail and state not in ("up", "installing")
         if changed or is_news:
             is_bad = state in ("down", "refused") and detail != "stopped"

@@ -2,7 +2,7 @@
 
 Two ways lead through it, and read best in this order:
 
-    learn    learn → drafts → redact, passages, wishes, rules → sqlite_store → rows
+    learn    learn → drafts → redact, passages, wishes, stances, rules → sqlite_store → rows
     recall   engine → scopes → sqlite_store → index → postings, vectors → ranking, standing,
              threshold → render
 

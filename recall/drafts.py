@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from recall import rules
+from recall.forgetting import Forget
 from recall.passages import LONG, Piece, packed, passages, prose, sentences, without_marker
 from recall.records import Directive, Draft, Evidence, Exchange, Kind, Role
 from recall.redact import VERSION, redact
 from recall.sentences import storable
-from recall.wishes import Forget, Remember, hands_over, is_for_everywhere, stance, wishes
+from recall.stances import stance
+from recall.wishes import Remember, hands_over, is_for_everywhere, wishes
 
 KEPT = 262_144  # characters of a question, and of an answer, that are stored
 LONGEST = 32_768  # characters of one memory

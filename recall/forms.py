@@ -1,4 +1,6 @@
-"""Rows of word forms, which is how tables of language are written here."""
+"""Rows of words and of patterns, which is how tables of language are written here."""
+
+import re
 
 
 def alternation(row: str) -> str:
@@ -9,3 +11,13 @@ def alternation(row: str) -> str:
 def words_in(row: str) -> frozenset[str]:
     """The words in a row."""
     return frozenset(row.split())
+
+
+def any_of(*rows: str) -> str:
+    """Rows that are patterns as alternatives of one."""
+    return f"(?:{'|'.join(rows)})"
+
+
+def compiled(pattern: str) -> re.Pattern[str]:
+    """The pattern, to be searched for in text of either case."""
+    return re.compile(pattern, re.IGNORECASE)

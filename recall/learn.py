@@ -22,9 +22,10 @@ from typing import Final
 from recall.distill import Distiller, NoDistiller
 from recall.drafts import Lesson, forgetting, lesson
 from recall.errors import MemoryUnavailable, StoreTooNew, told
+from recall.forgetting import Forget
 from recall.records import USER, Draft, Exchange, Findings, Kind, Memory, Role, Scope
 from recall.store import Opens, Store
-from recall.wishes import Forget, is_likely
+from recall.wishes import is_likely
 
 logger = logging.getLogger("memory_proxy")
 

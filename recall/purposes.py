@@ -1,27 +1,31 @@
 """Find what somebody says that something is used for: "caching" in "we use Redis for caching".
 
-That is a custom as it stands; "use Redis for caching" is one where it says that it lasts.
-Questions, suppositions, what was once, and "for fun" are none. A new language is a new row.
+So does the part that it plays: "we use Redis as our cache". Both are customs as they stand; "use
+Redis for caching" is one where it says that it lasts. Questions, suppositions, what was once, and
+"for fun" are none. A new language is a new row.
 """
 
 import re
 
 from recall.forms import alternation, words_in
+from recall.words import stem
 
-# Who uses, how that is put, and what stands before the purpose.
-USES: tuple[tuple[str, str, str], ...] = (
+# Who uses, how that is put, what stands before the purpose, and what before a part that it plays.
+USES: tuple[tuple[str, str, str, str], ...] = (
     (
         r"we our+team (?:this|the|our)+(?:project|repo(?:sitory)?|codebase|app|team|company)",
         r"uses? prefers? rely+on relies+on 're+using (?:are|is)+using",
         "for",
+        "as",
     ),
     (
         r"wir unser+team (?:dieses|das|unser)+projekt",
         r"verwende[nt] benutz(?:en|t) nutz(?:en|t)",
         "für",
+        "als",
     ),
-    (r"nous on (?:ce|le|notre)+projet", r"utilis(?:ons|e)", "pour"),
-    (r"(?:nosotros)? (?:este|el)+proyecto", r"usamos utilizamos usa utiliza", "para"),
+    (r"nous on (?:ce|le|notre)+projet", r"utilis(?:ons|e)", "pour", "comme"),
+    (r"(?:nosotros)? (?:este|el)+proyecto", r"usamos utilizamos usa utiliza", "para", "como"),
 )
 # Behind "if", "could", "when" or "the cache", as in "the cache we use", something else is told.
 _SAYS = (
@@ -34,14 +38,27 @@ _BY_THE_WAY = (
 )
 _MEANS = (
     r"(?!(?:for|to|it|this|that|them|these|those|one|some|him|her|what|the same|für|das|es|sie|pour"
-    r"|ça|para|esto|eso)\b)[^,;:?!]{1,60}?"
+    r"|ça|para|esto|eso)\b)(?P<means>[^,;:?!]{1,60}?)"
 )
 _PURPOSE = r"(?P<purpose>[^,;:?!()]+)"
+# "As needed" says how, and "as it is fast" says why.
+_NO_PART = (
+    r"\s+(?:well|is|before|ever|usual|always|such|of|soon|long|much|many|far|little|if|though|it|we"
+    r"|you|i|they|he|she|there|possible|opposed|per|follows|in|on|at|to|part|immer|bisher|vorher"
+    r"|früher|ob|wir|ich|du|er|sie|es|d'habitude|toujours|si|ça|prévu|siempre|antes)\b"
+    r"|\s+\w+ed(?:\s+(?:by|in|above|below|earlier|before|on|at|to|from)\b|\W*$)"
+    r"|[^,;:?!()]*\s(?:is|are|was|were|has|have|had|can|will|does|do|did|needs?|makes?"
+    r"|works?|prefers?|likes?|wants?)\b"
+)
 
 
-def _patterns(who: str, use: str, of: str) -> tuple[str, ...]:
+def _of(aim: str, part: str) -> str:
+    return rf"(?:{aim}|(?P<part>{part})(?!{_NO_PART}))"
+
+
+def _patterns(who: str, use: str, aim: str, part: str) -> tuple[str, ...]:
     """For "we use X for Y", for "here use we X for Y", and for "for Y we use X"."""
-    who, use = f"(?:{alternation(who)})", f"(?:{alternation(use)})"
+    who, use, of = f"(?:{alternation(who)})", f"(?:{alternation(use)})", _of(aim, part)
     return (
         rf"{_SAYS}{who}\s*\b{_BY_THE_WAY}{use}\s+{_BY_THE_WAY}{_MEANS}\s+{of}\s+{_PURPOSE}",
         rf"^(?:in|im|bei|hier|jetzt|aktuell|derzeit)\b[^,;:?!]{{0,30}}?\s{use}\s+{who}\s+{_MEANS}"
@@ -53,7 +70,8 @@ def _patterns(who: str, use: str, of: str) -> tuple[str, ...]:
 
 _USES = tuple(re.compile(pattern) for row in USES for pattern in _patterns(*row))
 _USE = re.compile(
-    rf"(?:^|[\s,:])(?:use|verwende|nutze|benutze)\s+{_MEANS}\s+(?:for|für)\s+{_PURPOSE}"
+    rf"(?:^|[\s,:])(?:use|verwende|nutze|benutze)\s+{_MEANS}\s+{_of('for|für', 'as|als')}"
+    rf"\s+{_PURPOSE}"
 )
 _ENDS = re.compile(
     r"\s(?:because|since|so|as|when|while|if|but|in|on|at|with|from|by|now|instead|here|these days|"
@@ -65,6 +83,16 @@ _AND = re.compile(r"\s+(?:and|or|und|oder|et|y)\s+|/|&")
 _DETERMINERS = re.compile(
     r"^(?:(?:the|a|an|our|your|my|all|any|most|of|some|every|each|its|their|das|die|den|der|"
     r"unsere?n?|alle|le|la|les|l'|notre|nos|el|los|las)\s+)+"
+)
+_AS_ALSO = re.compile(r"\s(?:as|als|comme|como)\s")  # "… as a queue and Redis as a cache"
+# What comes behind is compared.
+_COMPARES = re.compile(r"\b(?:rather|more|less|same|such|as|lieber|eher|mehr|weniger|besser)\s")
+# A default or a basis of what? Two of them would not take each other's place.
+_ANY_PART = words_in(
+    "default defaults standard base basis example reference guide input output value parameter"
+    " argument alternative fallback workaround replacement substitute last resort starting point"
+    " first second option choice result rule whole name key way means solution temporary quick"
+    " beispiel basis grundlage ersatz vorlage exemple référence ejemplo base"
 )
 # "For fun", "for that", "for ten years" is nothing that a means is chosen for.
 _NO_PURPOSE = re.compile(
@@ -101,21 +129,28 @@ def named(low: str, *, lasts: bool) -> tuple[str, ...]:
     found = next((m for uses in _USES if (m := uses.search(low))), None)
     if not found and lasts:
         found = _USE.search(low)
-    if not found:
+    if not found or (found["part"] and _COMPARES.search(low, *found.span("means"))):
         return ()
-    parts = _AND.split(_ENDS.sub("", f" {found['purpose']}").strip())
+    aim = f" {found['purpose']}"
+    if found["part"]:
+        aim = _AS_ALSO.sub(" for ", aim)
+    parts = _AND.split(_ENDS.sub("", aim).strip())
     # "… for jobs and RabbitMQ for messages"
     purposes = [_MEANS_OF_ITS_OWN.sub("", part) for part in parts]
     bare = [_DETERMINERS.sub("", purpose.strip(" .\"'`")) for purpose in purposes]
     if _NO_PURPOSE.match(bare[0]):
         return ()
-    return tuple(each for each in bare if key(each) and len(each.split()) <= LONGEST)
+    vague = _ANY_PART if found["part"] else frozenset[str]()
+    return tuple(
+        each
+        for each in bare
+        if set(each.split()) - vague and key(each) and len(each.split()) <= LONGEST
+    )
 
 
 def key(purpose: str) -> str:
     """The words that tell a purpose from others, in any order; none where it is any work at all."""
-    words = set(re.findall(r"\w+", purpose)) - _ANYTHING
-    return " ".join(sorted(word.removesuffix("s") if len(word) > 3 else word for word in words))
+    return " ".join(sorted(stem(word) for word in set(re.findall(r"\w+", purpose)) - _ANYTHING))
 
 
 def is_in_code(purpose: str) -> bool:

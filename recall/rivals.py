@@ -135,7 +135,8 @@ _MEASURES = re.compile(
 )
 _WORD = re.compile(r"\w[\w+#]*")
 _MEANS = re.compile(
-    r"\b(?:use|rely on|nutzen|benutzen|verwenden)\s+([^.,;]*?)\s+(?:for|für|pour|para)\b"
+    r"\b(?:use|rely on|nutzen|benutzen|verwenden)\s+([^.,;]*?)\s+"
+    r"(?:for|as|für|als|pour|comme|para|como)\b"
 )
 # Words that do not tell one wish from another.
 _PLAIN = words_in(

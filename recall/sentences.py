@@ -43,6 +43,11 @@ def candidates(text: str) -> Iterator[tuple[int, int]]:
                 break
 
 
+def is_question(sentence: str) -> bool:
+    """Whether a sentence ends with a question mark, or with one that is quoted or emphasised."""
+    return sentence.rstrip("\"')*_ ").endswith(("?", "？", "؟"))
+
+
 def plain(text: str) -> str:
     """The sentence without what makes no other sentence of it: case, spaces, marks around it."""
     if text.isascii():

@@ -171,7 +171,7 @@ def question_terms(text: str, found: Sequence[str] | None = None) -> dict[int, f
     for year, month, day in _ISO_DATE.findall(text):
         if 1 <= int(month) <= 12:
             for word in (year, _MONTHS[int(month) - 1].lower(), str(int(day))):
-                weights.setdefault(_term(_stem(word)), 1.0)
+                weights.setdefault(_term(stem(word)), 1.0)
     return weights
 
 
@@ -255,11 +255,11 @@ def _weighted(word: str) -> tuple[int, tuple[int, ...], tuple[float, ...]]:
         # Nearly every word; what follows gives the same, in three times the time.
         if word in _NEVER_SOUGHT:
             return 0, (), ()
-        stem = _stem(word)
-        term = _term(stem)
+        stemmed = stem(word)
+        term = _term(stemmed)
         if len(word) <= _SHORT_WORD:
             return term, (term,), _ORDINARY
-        return term, (term, _term(_as_identifier(stem))), _OR_IDENTIFIER
+        return term, (term, _term(_as_identifier(stemmed))), _OR_IDENTIFIER
     asked = _spellings(word)
     weights = dict.fromkeys(map(_term, asked.parts), PART_WEIGHT if asked.identifiers else 1.0)
     weights |= dict.fromkeys(map(_term, asked.wholes), 1.0)
@@ -301,7 +301,7 @@ def _spellings(word: str) -> _Spellings:
         pairs = tuple(a + b for a, b in pairwise(folded)) or (folded,)
         return _Spellings(pairs, is_spaced=False)
     if not _INSIDE.search(word):
-        return _Spellings(() if folded in _NEVER_SOUGHT else (_stem(folded),))
+        return _Spellings(() if folded in _NEVER_SOUGHT else (stem(folded),))
     if _NUMBER.fullmatch(folded):
         whole = folded.replace(",", "").lstrip("0") or "0"
         # The number of a run, an order or a commit is no quantity.
@@ -346,14 +346,14 @@ def _inner(piece: str) -> Iterator[str]:
             yield _joined(chunk)
         for run in runs:
             if not run.isdigit():
-                yield _stem(_fold(run))
+                yield stem(_fold(run))
             elif len(run) > 3 or run == chunk:
                 yield run.lstrip("0") or "0"
 
 
 def _joined(name: str) -> str:
     """One spelling for userId, user_id and user-id."""
-    return _stem(_fold(name).replace("_", "").replace("-", ""))
+    return stem(_fold(name).replace("_", "").replace("-", ""))
 
 
 def _fold(word: str) -> str:
@@ -365,12 +365,13 @@ def _fold(word: str) -> str:
     return word
 
 
-def _stem(word: str) -> str:
+def stem(word: str) -> str:
+    """What the forms of a word have in common."""
     word = _SHORT_MONTHS.get(word, word)
     if len(word) < 4 or not (word.isascii() and word.isalpha()):
         return word  # the stem of "ts" would be "t"
-    stem: str = _stemmers.porter.stemWord(word)
-    return stem
+    found: str = _stemmers.porter.stemWord(word)
+    return found
 
 
 def _term(spelling: str) -> int:

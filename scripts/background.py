@@ -1,5 +1,6 @@
 """The running proxy, seen from outside: ask it, start it, end it."""
 
+import contextlib
 import json
 import os
 import signal
@@ -17,7 +18,8 @@ from routing.paths import Places, expanded, private_directory
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS_TO_START = 30.0
 SECONDS_FOR_ANOTHER = 3.0
-SECONDS_TO_STOP = 10.0
+SECONDS_TO_STOP = 30.0
+SECONDS_TO_ANSWER = 10.0
 SECONDS_BETWEEN_LOOKS = 0.05
 LINES_SHOWN = 20
 LONGEST_LOG = 5_000_000
@@ -55,7 +57,7 @@ def running(places: Places) -> Running | None:
 def health_at(port: int) -> dict[str, Any] | None:
     """What the proxy says of itself on this port; None where nothing of ours answers."""
     try:
-        with _open(f"http://127.0.0.1:{port}/health", timeout=2) as answer:
+        with _open(f"http://127.0.0.1:{port}/health", timeout=SECONDS_TO_ANSWER) as answer:
             health = json.load(answer)
     except (OSError, ValueError):
         return None
@@ -91,18 +93,29 @@ def start(places: Places, port: int, arguments: list[str]) -> Running:
     raise NotStarted(f"The proxy {what} (port {port}). It said:\n{shown}")
 
 
-def stop(proxy: Running, places: Places) -> bool:
-    """End the proxy; whether it is gone."""
+def stop(proxy: Running) -> bool:
+    """End the proxy; whether it is gone, with its ports and what it had open."""
     try:
         os.kill(proxy.pid, signal.SIGTERM)
     except ProcessLookupError:
         return True
-    return _wait(lambda: running(places) is None, SECONDS_TO_STOP)
+    return _wait(lambda: not _is_alive(proxy.pid), SECONDS_TO_STOP)
 
 
 def wait_for_listener(port: int, project: str | None, seconds: float) -> bool:
     """Wait until the running proxy has taken a project up; None is the shared port's."""
     return _wait(lambda: (health_at(port) or {"project": ""})["project"] == project, seconds)
+
+
+def _is_alive(pid: int) -> bool:
+    """Also where nobody collects what has ended, as in many a container."""
+    with contextlib.suppress(OSError, IndexError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def _absolute(environ: Mapping[str, str]) -> dict[str, str]:

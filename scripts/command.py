@@ -139,7 +139,7 @@ def down(desk: Desk) -> None:
     found = background.running(desk.places)
     if found is None:
         click.echo("The proxy is not up.")
-    elif background.stop(found, desk.places):
+    elif background.stop(found):
         click.echo("The proxy has ended.")
     else:
         raise ProxyError(f"Process {found.pid} does not end. Try: kill -9 {found.pid}")
@@ -177,6 +177,9 @@ def add(desk: Desk, directory: str) -> None:
     if is_nobodys(path.resolve()):
         raise ProxyError(f"{path.resolve()} holds everything below it; register what is in it.")
     port = desk.registry().get_or_allocate_port(directory)
+    if background.running(desk.places):
+        # A tool may be started right after this.
+        background.wait_for_listener(port, canonical(directory), SECONDS_FOR_A_LISTENER)
     click.echo(f"{port}  {canonical(directory)}")
 
 

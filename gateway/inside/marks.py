@@ -137,25 +137,30 @@ def mark(client: Any, request: Any) -> str | None:
     """Only on its way to the egress, which takes the mark off; the host that it goes to, marked."""
     with suppress(Exception):
         call, host = _call.get(), str(request.url.host)
-        if call and client.trust_env and leaves_by_egress() and host not in _opaque:
+        if call and client.trust_env and leaves_by_egress() and sets_out(host):
             request.headers.setdefault(HEADER, call)
             return host
     return None
 
 
+def sets_out(host: str) -> bool:
+    """Count a marked request, which is then `under_way`; not to a host that would see the mark."""
+    with _counting:
+        if host in _opaque:
+            return False
+        _marked[host] += 1
+        return True
+
+
 @contextmanager
 def under_way(host: str | None) -> Iterator[None]:
-    """While a marked request has no answer yet."""
-    if host is None:
-        yield
-        return
-    with _counting:
-        _marked[host] += 1
+    """While a request that was marked for this host has no answer yet."""
     try:
         yield
     finally:
-        with _counting:
-            _marked[host] -= 1
+        if host is not None:
+            with _counting:
+                _marked[host] -= 1
 
 
 def led_out(url: str, options: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
@@ -171,7 +176,7 @@ def led_out(url: str, options: dict[str, Any]) -> tuple[dict[str, Any], str | No
         headers.items() if headers and hasattr(headers, "items") else headers or ()
     )
     is_marked = any(str(name).lower() == HEADER for name, _ in pairs)
-    if call and not is_marked and parts.hostname not in _opaque:
+    if call and not is_marked and parts.hostname and sets_out(parts.hostname):
         pairs.append((HEADER, call))
         marked = parts.hostname
     proxy = options.get("proxy") or _way_out["HTTP_PROXY"]
@@ -199,7 +204,8 @@ def let_through(request: Any) -> bool:
     with suppress(Exception):
         host = str(request.url.host)
         request.headers.pop(HEADER, None)
-        _opaque.add(host)
+        with _counting:
+            _opaque.add(host)
         _wait_for_marked(host)
         # Each time: another call may be a moment ahead, or the egress may have forgotten it.
         _ask_egress(host)

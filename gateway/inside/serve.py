@@ -53,14 +53,18 @@ def main() -> None:
 
 def run_proxy(config: Path, port: int) -> None:
     """LiteLLM's own proxy, as its command starts it."""
+    from litellm.proxy import proxy_server
     from litellm.proxy.proxy_cli import run_server
-    from litellm.proxy.proxy_server import app
 
+    from gateway.inside.left_out import TellLeftOut
     from gateway.inside.quiet import QuietOnceAsked, be_quiet
 
     be_quiet()  # once more: it has set up its warnings while it was imported
-    app.add_middleware(QuietOnceAsked)
-    marks.carry(app)
+    proxy_server.app.add_middleware(QuietOnceAsked)
+    proxy_server.app.add_middleware(
+        TellLeftOut, config=config, router=lambda: proxy_server.llm_router
+    )
+    marks.carry(proxy_server.app)
     run_server.main(
         args=[
             *("--config", str(config)),

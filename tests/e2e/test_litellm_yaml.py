@@ -86,16 +86,25 @@ def test_models_that_cannot_be_served_are_told_while_the_others_are_served(
 
         soon = "model_list.1.litellm_params.timeout: must be a number; correct or remove it"
         unknown = "model_list.3.litellm_params.model: LiteLLM knows no such provider; write one in"
-        # LiteLLM's own proxy says nothing of a provider that it does not know.
-        expected = [soon, unknown] if stage.backend == "sdk" else [soon]
-        assert len(problems) == len(expected)
-        for problem, words in zip(problems, expected, strict=True):
+        assert len(problems) == 2
+        for problem, words in zip(problems, (soon, unknown), strict=True):
             assert problem.startswith(f"{proxy.home / 'litellm.yaml'}:")
             assert words in problem
             assert f"problem  {problem}" in status(proxy).stdout
             assert problem in proxy.log
         assert proxy.ask("/health")["status"] == "degraded"
         assert ask(proxy).status_code == 200
+
+
+@pytest.mark.parametrize("stage", ["litellm"], indirect=True)
+def test_a_file_without_a_model_that_can_be_served_is_told(stage: Stage, tmp_path: Path) -> None:
+    served = GPT.replace("openai", "opnai")
+    with litellm_proxy(tmp_path, stage.environment, stage.config(), served) as proxy:
+        wait_until_up(proxy)
+
+        [problem] = proxy.ask("/health")["problems"]
+        assert "litellm.yaml:3: model_list.0.litellm_params.model: LiteLLM knows no such" in problem
+        assert ask(proxy).status_code == 400
 
 
 @pytest.mark.parametrize("stage", ["sdk"], indirect=True)

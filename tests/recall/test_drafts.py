@@ -16,8 +16,8 @@ from recall.drafts import (
     forgetting,
     lesson,
 )
+from recall.forgetting import Forget
 from recall.records import Draft, Evidence, Exchange, Kind, Role
-from recall.wishes import Forget
 
 KEY = "sk-ant-api03-Zr8Tq2Lw5Xn7Bv4Kc1Jd9Hf6Gs3Pm0Ya8Ue5Io2Wq7Et4Ry1Tu6"
 FACT = "Our cache keeps one lock per file, and the second machine never sees it."
@@ -118,6 +118,22 @@ def test_a_mere_question_states_nothing(question: str) -> None:
 
 def test_a_question_that_tells_something_is_kept() -> None:
     assert lesson(exchange("We moved to Oslo in May, can you adapt the clock?")).project
+
+
+@pytest.mark.parametrize(
+    ("question", "kept"),
+    [
+        ("Could you keep a record that prod is eu-west-1?", True),
+        ("Can you note that down: port 8443 is for staging?", True),
+        ("Can you explain that function?", False),
+        ("Could you check that the tests pass?", False),
+        ("Can you note down the steps?", False),
+    ],
+)
+def test_a_question_that_hands_something_over_is_more_than_a_question(
+    question: str, kept: bool
+) -> None:
+    assert bool(lesson(exchange(question)).project) is kept
 
 
 def test_nothing_is_made_of_secrets() -> None:

@@ -26,6 +26,18 @@ CUSTOMS = [
     pytest.param(
         "we use celery for mails and kafka for events", ("mails", "events"), id="two of each"
     ),
+    pytest.param("we use redis as our cache.", ("cache",), id="part"),
+    pytest.param("as a cache we use redis.", ("cache",), id="part, turned round"),
+    pytest.param(
+        "we use kafka as a message queue and redis as a cache",
+        ("message queue", "cache"),
+        id="a part of each",
+    ),
+    pytest.param("we use redis as a cache for sessions", ("sessions",), id="part with a purpose"),
+    pytest.param("we use redis as well for caching", ("caching",), id="as well"),
+    pytest.param("als cache nutzen wir redis.", ("cache",), id="German part"),
+    pytest.param("nous utilisons redis comme cache.", ("cache",), id="French part"),
+    pytest.param("usamos redis como caché.", ("caché",), id="Spanish part"),
     pytest.param("nous utilisons redis pour le cache.", ("cache",), id="French"),
     pytest.param("usamos redis para la caché.", ("caché",), id="Spanish"),
 ]
@@ -58,6 +70,15 @@ NO_CUSTOMS = [
     pytest.param("i wonder why we use kafka for messaging", id="wondering"),
     pytest.param("they use jira for tickets.", id="others"),
     pytest.param("use redis for caching.", id="one order"),
+    pytest.param("use redis as our cache.", id="one order, as a part"),
+    pytest.param("we use redis as it is fast.", id="reason"),
+    pytest.param("we use docker as our team prefers it.", id="reason with a verb"),
+    pytest.param("we use tabs as needed.", id="manner"),
+    pytest.param("we use react as described in the docs.", id="manner with a place"),
+    pytest.param("we use mypy as part of ci.", id="part of something"),
+    pytest.param("we use 4 spaces as default.", id="default of what?"),
+    pytest.param("we use a more recent compiler as before.", id="comparison"),
+    pytest.param("wir nutzen lieber redis als memcached.", id="German comparison"),
 ]
 
 
@@ -72,7 +93,12 @@ def test_an_order_is_a_custom_where_it_lasts():
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("error tracking", "tracking errors"), ("ticket", "tickets"), ("work calls", "calls")],
+    [
+        ("error tracking", "tracking errors"),
+        ("ticket", "tickets"),
+        ("work calls", "calls"),
+        ("caching", "cache"),
+    ],
 )
 def test_the_same_purpose_has_the_same_key(one, other):
     assert key(one) == key(other)

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recall.records import Kind
-from recall.wishes import MOST, Forget, Remember, is_for_everywhere, is_likely, stance, wishes
+from recall.forgetting import Forget
+from recall.stances import stance
+from recall.wishes import MOST, Remember, is_for_everywhere, is_likely, wishes
 
 REMEMBERED = {
     "Please remember that we deploy on Thursdays.": "we deploy on Thursdays.",
@@ -199,51 +200,6 @@ def test_a_list_that_needs_its_lead_in_stays_whole() -> None:
     [wish] = wishes("Remember that our hosts are:\n- red.example\n- blue.example")
     assert isinstance(wish, Remember)
     assert wish.text == "our hosts are:\n- red.example\n- blue.example"
-
-
-@pytest.mark.parametrize(
-    ("about", "text", "is_meant"),
-    [
-        ("I live in Lyon", "Since May I have been living in Lyon.", True),
-        ("I live in Lyon", "I was in Lyon once.", False),
-        ("the staging servers", "The staging server is slow.", True),
-        ("it", "It is so.", False),
-        ("旧服务器", "旧服务器在里昂。", True),
-    ],
-)
-def test_to_forget_means_what_has_all_its_words(about: str, text: str, is_meant: bool) -> None:
-    assert Forget(about, ()).means(text) is is_meant
-
-
-@pytest.mark.parametrize(
-    ("kind", "is_meant"),
-    [(Kind.NOTE, True), (Kind.RULE, True), (Kind.PASSAGE, False), (Kind.DECISION, False)],
-)
-def test_one_word_is_enough_for_what_is_kept_on_request(kind: Kind, is_meant: bool) -> None:
-    assert Forget("Lyon", ()).means("The trains to Lyon were late.", kind) is is_meant
-
-
-@pytest.mark.parametrize(
-    ("said", "kind"),
-    [
-        ("We decided to keep the lock in the database.", Kind.DECISION),
-        ("It took a while. In the end we settled on one table.", Kind.DECISION),
-        ("Let’s go with the second option.", Kind.DECISION),
-        ("The plan is to move in May.", Kind.DECISION),
-        ("Wir haben uns für eine Tabelle entschieden.", Kind.DECISION),
-        ("I prefer short answers.", Kind.PREFERENCE),
-        ("I'd rather use tabs.", Kind.PREFERENCE),
-        ("Please don't add emojis.", Kind.PREFERENCE),
-        ("Je préfère les phrases courtes.", Kind.PREFERENCE),
-        ("Should we decide to move?", None),
-        ("If we decided to move, it would hurt.", None),
-        ("Have we decided on the table?", None),
-        ("I like to know how it works.", None),
-        ("The user prefers tabs.", None),
-    ],
-)
-def test_decisions_and_preferences_are_the_users_own(said: str, kind: Kind | None) -> None:
-    assert stance(said) is kind
 
 
 @given(

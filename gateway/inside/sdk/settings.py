@@ -1,6 +1,5 @@
 """A litellm.yaml, brought to LiteLLM's SDK as LiteLLM's own proxy would bring it there."""
 
-import json
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -13,21 +12,15 @@ import litellm
 from litellm.integrations.dotprompt import set_global_prompt_directory
 from litellm.litellm_core_utils.core_helpers import drop_params_flag
 from litellm.proxy.types_utils.utils import get_instance_fn
-from litellm.types.router import (
-    LiteLLM_Params,
-    ModelGroupSettings,
-    RouterGeneralSettings,
-    holds_secret_pointer,
-)
+from litellm.types.router import ModelGroupSettings, RouterGeneralSettings
 from litellm.types.utils import CredentialItem, PriorityReservationSettings
-from pydantic import ValidationError
 
+from gateway.inside.left_out import left_out, tell
+from gateway.inside.values import plain, resolved
 from gateway.litellm_yaml import (
     FROM_ENVIRONMENT,
     NOTE,
-    PROBLEM,
     LiteLLMYaml,
-    merged,
     read_litellm_yaml,
     secrets_of,
 )
@@ -36,8 +29,6 @@ from routing.hide_secrets import hide_secrets
 from routing.yaml_source import Place
 
 logger = logging.getLogger("memory_proxy")
-
-DEEPEST: Final = 32
 
 # What alters how programs run; LiteLLM's proxy keeps a file from setting these, and so do we.
 BLOCKED_VARIABLES: Final = frozenset(
@@ -108,7 +99,7 @@ async def load(path: Path, key: str) -> Settings:
     except ConfigError as bad:
         raise BadSettings(str(bad)) from None
     with _blame(file, ()):
-        raw = _plain(file)
+        raw = plain(file)
         tree = resolved(raw)
     _refuse_router(file, tree)
     with _blame(file, ("environment_variables",)):
@@ -134,24 +125,6 @@ class _Note:
 
     place: Place
     words: str
-
-
-def resolved(tree: Any, name: str = "", depth: int = 0) -> Any:
-    """The tree with the values of the variables that it names; None where one is not set."""
-    if isinstance(tree, dict) and depth <= DEEPEST:
-        return {key: resolved(value, str(key), depth + 1) for key, value in tree.items()}
-    if isinstance(tree, list):
-        # As LiteLLM does: in a list it looks into mappings only.
-        return [resolved(x, name, depth) if isinstance(x, dict) else x for x in tree]
-    if isinstance(tree, str) and tree.startswith(FROM_ENVIRONMENT):
-        return tree if holds_secret_pointer(name) else litellm.get_secret(tree)
-    return tree
-
-
-def _plain(file: LiteLLMYaml) -> dict[str, Any]:
-    values = {name: value for name, value in merged(file.files).items() if name != "include"}
-    # LiteLLM changes what it is given; aliases in the file would change with it.
-    return dict(json.loads(json.dumps(values, default=str)))
 
 
 def _set_variables(variables: Mapping[str, Any]) -> list[_Note]:
@@ -306,54 +279,11 @@ def _refuse_router(file: LiteLLMYaml, tree: Mapping[str, Any]) -> None:
 
 def _tell_unserved(file: LiteLLMYaml, tree: Mapping[str, Any], router: Any) -> None:
     """LiteLLM's router leaves out what it does not know, and says nothing of it."""
-    left_out = list(_left_out(file, tree, router))
+    missing = list(left_out(file, tree, router))
     if not router.model_list and tree.get("model_list"):
         at = file.at(("model_list",))
-        raise BadSettings(left_out[0] if left_out else f"{at}: LiteLLM serves none of these models")
-    for line in left_out:
-        # Our parent has read the same file.
-        if not any(line.startswith(told.partition(" must ")[0]) for told in file.warnings):
-            logger.warning("%s%s", PROBLEM, line)
-
-
-def _left_out(file: LiteLLMYaml, tree: Mapping[str, Any], router: Any) -> Iterator[str]:
-    names = set(router.get_model_names())
-    ids = {str(one["model_info"]["id"]) for one in router.model_list}
-    for number, model in enumerate(tree.get("model_list") or []):
-        name, parameters = model["model_name"], model["litellm_params"]
-        own = (model.get("model_info") or {}).get("id")
-        made = litellm.Router.generate_model_id(name, parameters) if own is None else str(own)
-        if made in ids:
-            continue
-        why = _why_left_out(parameters)
-        if why is None and name in names:
-            continue
-        key, problem = why or (None, "LiteLLM cannot use it; correct or remove it")
-        place: Place = ("model_list", number, "litellm_params")
-        at = file.at((*place, key) if key else place)
-        yield f"{at}: {hide_secrets(problem, *file.secrets)}, or the model {name} cannot be used"
-
-
-def _why_left_out(parameters: Mapping[str, Any]) -> tuple[str | None, str] | None:
-    """The parameter at which LiteLLM takes offence, and what to do; None if it is at none."""
-    try:
-        known = LiteLLM_Params.model_validate(dict(parameters))
-    except ValidationError as wrong:
-        first = wrong.errors(include_url=False, include_context=False, include_input=False)[0]
-        key = str(first["loc"][0]) if first["loc"] else None
-        return key, f"LiteLLM cannot use it ({first['msg']}); correct or remove it"
-    try:
-        litellm.get_llm_provider(
-            model=known.model,
-            custom_llm_provider=known.custom_llm_provider,
-            api_base=known.api_base,
-        )
-    except Exception:
-        return "model", (
-            "LiteLLM knows no such provider; write one in front that it knows, such as"
-            " `openai/gpt-5.1`"
-        )
-    return None
+        raise BadSettings(missing[0] if missing else f"{at}: LiteLLM serves none of these models")
+    tell(file, missing)
 
 
 def _unset(raw: Mapping[str, Any], tree: Mapping[str, Any]) -> Iterator[_Note]:

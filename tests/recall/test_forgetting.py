@@ -5,8 +5,9 @@ from itertools import count
 import pytest
 
 from recall.drafts import lesson
-from recall.records import Draft, Exchange, Role
-from recall.wishes import MOST, Forget, wishes
+from recall.forgetting import Forget
+from recall.records import Draft, Exchange, Kind, Role
+from recall.wishes import MOST, wishes
 
 numbers = count()
 
@@ -276,26 +277,32 @@ def test_a_list_of_what_to_forget_has_an_end() -> None:
     assert len(wishes("Forget these:\n" + "- one of many things\n" * 1_000)) == MOST
 
 
+@pytest.mark.parametrize(
+    ("about", "text", "is_meant"),
+    [
+        ("I live in Lyon", "Since May I have been living in Lyon.", True),
+        ("I live in Lyon", "I was in Lyon once.", False),
+        ("the staging servers", "The staging server is slow.", True),
+        ("it", "It is so.", False),
+        ("旧服务器", "旧服务器在里昂。", True),
+    ],
+)
+def test_to_forget_means_what_has_all_its_words(about: str, text: str, is_meant: bool) -> None:
+    assert Forget(about, ()).means(text) is is_meant
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_meant"),
+    [(Kind.NOTE, True), (Kind.RULE, True), (Kind.PASSAGE, False), (Kind.DECISION, False)],
+)
+def test_one_word_is_enough_for_what_is_kept_on_request(kind: Kind, is_meant: bool) -> None:
+    assert Forget("Lyon", ()).means("The trains to Lyon were late.", kind) is is_meant
+
+
 def test_a_word_with_parts_is_found_however_it_is_spelled() -> None:
     assert Forget("the left-handed user", ()).means("The user is left handed.")
     assert Forget("the left handed user", ()).means("The user is left-handed.")
     assert Forget("that the server is lic-3", ()).means("The server is called lic-3.")
-
-
-@pytest.mark.parametrize(
-    ("question", "kept"),
-    [
-        ("Could you keep a record that prod is eu-west-1?", True),
-        ("Can you note that down: port 8443 is for staging?", True),
-        ("Can you explain that function?", False),
-        ("Could you check that the tests pass?", False),
-        ("Can you note down the steps?", False),
-    ],
-)
-def test_a_question_that_hands_something_over_is_more_than_a_question(
-    question: str, kept: bool
-) -> None:
-    assert bool(learned(question)) is kept
 
 
 def test_what_the_assistant_says_is_no_request() -> None:
