@@ -36,6 +36,7 @@ from tests.e2e.mitmdump import BIN, Mitmdump, clean_environment, free_block
 
 HOST = "localhost"
 CHAT = "/v1/chat/completions"
+SECONDS_TO_BE_UP = 600.0  # with the environment to be made
 KEY = "sk-bench-of-the-provider"
 CHUNKS = 40
 SIZES = {"10 KB": 10_000, "200 KB": 200_000}
@@ -233,9 +234,9 @@ async def litellm_alone(
     alone = LiteLLMProxy(Local(config, place(), REQUIREMENTS, egress=egress))
     await alone.start()
     try:
-        while not await alone.wait_ready(1):
-            if alone.status.state == "down":
-                raise RuntimeError(alone.status.detail)
+        await alone.wait_while_starting(SECONDS_TO_BE_UP)
+        if alone.status.state != "up":
+            raise RuntimeError(alone.status.detail)
         yield alone
     finally:
         await alone.stop()

@@ -139,7 +139,7 @@ def request(manager: AddonManager) -> None:
     asyncio.run(manager.trigger_event(HttpRequestHook(tflow.tflow())))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(trees(), max_size=5))
 def test_the_same_happens_as_when_mitmproxy_asks_everybody(given_trees: list[Tree]) -> None:
     """But for who is gone; where something is odd, mitmproxy itself asks."""

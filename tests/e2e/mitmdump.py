@@ -28,7 +28,7 @@ _blocks = cycle(random.sample(_BLOCKS, len(_BLOCKS)))
 
 def clean_environment(home: Path) -> dict[str, str]:
     """The machine's own, without its proxies, and with a home that is nobody's."""
-    dropped = ("MEMPROXY_CONFIG", "LITELLM_MASTER_KEY")
+    dropped = ("MEMPROXY_CONFIG", "LITELLM_MASTER_KEY", "PYTHONUNBUFFERED")
     kept = {
         name: value
         for name, value in os.environ.items()

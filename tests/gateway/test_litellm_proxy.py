@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
@@ -22,6 +22,7 @@ import pytest
 from gateway.litellm_proxy import LiteLLMProxy, Local, Pace, Remote
 from routing.errors import ConfigError
 from routing.hide_secrets import secrets_given
+from routing.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 STANDIN = ROOT / "tests" / "fakes" / "litellm_standin.py"
@@ -66,11 +67,17 @@ async def running(where: Local | Remote, pace: Pace = QUICK) -> AsyncIterator[Li
         await proxy.stop()
 
 
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(LONG):
+async def until(true: Callable[[], bool], seconds: float = LONG) -> None:
+    async with asyncio.timeout(seconds):
         # What is waited for happens in another process, which sets no event here.
         while not true():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
+
+
+async def comes_up(proxy: LiteLLMProxy, seconds: float = LONG) -> bool:
+    with suppress(TimeoutError):
+        await until(lambda: proxy.status.state == "up", seconds)
+    return proxy.status.state == "up"
 
 
 def lives(pid: int | None) -> bool:
@@ -97,7 +104,7 @@ async def test_a_child_is_started_answers_and_is_gone_after_stop(
 ) -> None:
     async with running(local()) as proxy:
         assert proxy.status.state == "starting"
-        assert await proxy.wait_ready(LONG)
+        assert await comes_up(proxy)
         status = proxy.status
         assert (status.state, status.restarts, status.version) == ("up", 0, None)
         assert lives(status.pid)
@@ -111,9 +118,9 @@ async def test_start_returns_at_once_and_a_slow_start_is_waited_for(
     local: Callable[..., Local],
 ) -> None:
     async with running(local("--slow", "0.5")) as proxy:
-        assert not await proxy.wait_ready(0.1)
+        assert not await comes_up(proxy, 0.1)
         assert proxy.status.state == "starting"
-        assert await proxy.wait_ready(LONG)
+        assert await comes_up(proxy)
 
 
 @pytest.mark.e2e
@@ -122,11 +129,11 @@ async def test_a_killed_child_comes_back_on_its_port_and_is_counted(
 ) -> None:
     async with running(local()) as proxy:
         for count in (1, 2):
-            assert await proxy.wait_ready(LONG)
+            assert await comes_up(proxy)
             before = proxy.status
             os.kill(before.pid or 0, signal.SIGKILL)
             await until(lambda before=before: proxy.status.pid not in (before.pid, None))
-            assert await proxy.wait_ready(LONG)
+            assert await comes_up(proxy)
             assert proxy.status.restarts == count
             assert proxy.status.url == before.url
 
@@ -136,12 +143,12 @@ async def test_one_that_was_up_is_on_its_way_again_from_its_end_on(
     local: Callable[..., Local],
 ) -> None:
     async with running(local(), replace(QUICK, first_pause=0.5)) as proxy:
-        assert await proxy.wait_ready(LONG)
+        assert await comes_up(proxy)
         os.kill(proxy.status.pid or 0, signal.SIGKILL)
         await until(lambda: proxy.status.pid is None)
         assert proxy.status.state == "starting"
         assert "ended with code -9 while it was up" in proxy.status.detail
-        assert await proxy.wait_ready(LONG)
+        assert await comes_up(proxy)
 
 
 @pytest.mark.e2e
@@ -151,11 +158,11 @@ async def test_one_that_was_up_for_long_is_started_again_at_once(
     pace = replace(QUICK, first_pause=600, longest_pause=600, settled=0.1)
     async with running(local(), pace) as proxy:
         for count in (1, 2):
-            assert await proxy.wait_ready(LONG)
+            assert await comes_up(proxy)
             await asyncio.sleep(0.1)
             os.kill(proxy.status.pid or 0, signal.SIGKILL)
             await until(lambda count=count: proxy.status.restarts == count)
-        assert await proxy.wait_ready(LONG)
+        assert await comes_up(proxy)
 
 
 @pytest.mark.e2e
@@ -195,20 +202,20 @@ async def test_a_child_that_stops_answering_is_replaced(
     mute = tmp_path / "mute"
     pace = replace(QUICK, probe_timeout=0.3, silence=0.8)
     async with running(local("--mute", str(mute)), pace) as proxy:
-        assert await proxy.wait_ready(LONG)
+        assert await comes_up(proxy)
         hung = proxy.status.pid
         mute.touch()
         await until(lambda: proxy.status.state != "up")
         await until(lambda: not lives(hung))
         mute.unlink()
-        assert await proxy.wait_ready(LONG)
+        assert await comes_up(proxy)
         assert proxy.status.pid != hung
 
 
 @pytest.mark.e2e
 async def test_a_stubborn_child_is_killed_after_the_grace(local: Callable[..., Local]) -> None:
     async with running(local("--stubborn")) as proxy:
-        assert await proxy.wait_ready(LONG)
+        assert await comes_up(proxy)
         pid = proxy.status.pid
         began = time.monotonic()
     assert not lives(pid)
@@ -226,7 +233,7 @@ async def test_a_taken_port_is_named_and_used_once_it_is_free(
         await until(lambda: proxy.status.state == "down")
         assert f"port {port} is taken" in proxy.status.detail
     try:
-        assert await proxy.wait_ready(LONG)
+        assert await comes_up(proxy)
         assert proxy.address[2] == port
     finally:
         await proxy.stop()
@@ -240,7 +247,7 @@ async def test_a_port_of_our_choice_that_was_taken_meanwhile_is_replaced(
     with socket.create_server(("127.0.0.1", proxy.address[2])) as stranger:
         await proxy.start()
         try:
-            assert await proxy.wait_ready(LONG)
+            assert await comes_up(proxy)
             assert proxy.address[2] != stranger.getsockname()[1]
         finally:
             await proxy.stop()
@@ -279,7 +286,7 @@ async def test_a_broken_litellm_yaml_is_named_with_its_line_and_nothing_starts(
         assert says in proxy.status.detail
         assert proxy.status.pid is None
         where.config.write_text(CONFIG)
-        assert await proxy.wait_ready(LONG)
+        assert await comes_up(proxy)
 
 
 async def test_a_missing_litellm_yaml_is_named(local: Callable[..., Local], tmp_path: Path) -> None:
@@ -294,7 +301,7 @@ async def test_without_a_key_every_start_makes_one_that_only_the_child_gets(
 ) -> None:
     note = tmp_path / "note"
     async with running(local("--note", str(note))) as proxy:
-        assert await proxy.wait_ready(LONG)
+        assert await comes_up(proxy)
         seen = json.loads(note.read_text())
         assert seen["environment"]["LITELLM_MASTER_KEY"] == proxy.key
         assert "LITELLM_MASTER_KEY" not in os.environ
@@ -310,7 +317,7 @@ async def test_a_master_key_in_litellm_yaml_is_ours_unless_the_config_differs(
     where = local()
     where.config.write_text(CONFIG + "general_settings: {master_key: sk-of-the-yaml}\n")
     async with running(where) as proxy:
-        assert await proxy.wait_ready(LONG)
+        assert await comes_up(proxy)
         assert proxy.key == "sk-of-the-yaml"
     async with running(local(key="sk-another")) as proxy:
         await until(lambda: proxy.status.state == "down")
@@ -330,7 +337,7 @@ async def test_the_child_cannot_reach_us_through_a_proxy_nor_the_database_of_a_p
     monkeypatch.setenv("DATABASE_URL", "postgres://app")
     monkeypatch.setenv("OPENAI_API_KEY", "needed")
     async with running(local("--note", str(note))) as proxy:
-        assert await proxy.wait_ready(LONG)
+        assert await comes_up(proxy)
     seen = json.loads(note.read_text())
     environment = seen["environment"]
     assert not {"HTTPS_PROXY", "http_proxy", "ALL_PROXY", "DATABASE_URL"} & set(environment)
@@ -347,7 +354,7 @@ async def test_output_is_drained_and_dropped_once_the_child_is_up(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     async with running(local(), Pace(probe=0.005)) as proxy:
-        assert await proxy.wait_ready(LONG)
+        assert await comes_up(proxy)
         await asyncio.sleep(0.5)
         assert proxy.status.state == "up"
     assert "nobody should keep" not in caplog.text
@@ -359,7 +366,7 @@ async def test_a_log_file_is_ours_alone_and_holds_no_key(
 ) -> None:
     log = tmp_path / "litellm.log"
     async with running(local("--say", "with sk-secret-12345678", log=log)) as proxy:
-        assert await proxy.wait_ready(LONG)
+        assert await comes_up(proxy)
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
     assert "with [hidden]" in log.read_text()
 
@@ -391,7 +398,7 @@ async def test_models_that_cannot_be_served_are_problems_of_one_that_is_up(
     where.config.write_text(CONFIG.replace("openai/m", "openai/m, timeout: soon"))
 
     async with running(where) as proxy:
-        assert await proxy.wait_ready(LONG)
+        assert await comes_up(proxy)
         ours, litellms = proxy.problems
 
     assert ours.startswith(f"{where.config}:3: model_list.0.litellm_params.timeout: must be a num")
@@ -442,7 +449,7 @@ async def main():
     nowhere = Path("unused")
     proxy = LiteLLMProxy(Local(Path(config), nowhere, nowhere, command=(sys.executable, standin)))
     await proxy.start()
-    await proxy.wait_ready(60)
+    await proxy.wait_while_starting(60)
     print(proxy.status.pid, flush=True)
     await asyncio.sleep(60)
 
@@ -489,14 +496,14 @@ async def test_a_remote_proxy_is_watched_as_it_goes_and_comes_back() -> None:
     elsewhere = Elsewhere()
     port = elsewhere.server_port
     async with running(Remote(f"http://127.0.0.1:{port}/")) as proxy:
-        assert await proxy.wait_ready(LONG)
+        assert await comes_up(proxy)
         assert proxy.address == ("http", "127.0.0.1", port)
         assert proxy.status.pid is None
         elsewhere.end()
         await until(lambda: proxy.status.state == "down")
         assert "cannot be reached" in proxy.status.detail
         elsewhere = Elsewhere(port)
-        assert await proxy.wait_ready(LONG)
+        assert await comes_up(proxy)
     elsewhere.end()
 
 
@@ -504,7 +511,7 @@ async def test_a_reported_failure_is_looked_into_at_once() -> None:
     elsewhere = Elsewhere()
     where = Remote(f"http://127.0.0.1:{elsewhere.server_port}")
     async with running(where, Pace(probe=600)) as proxy:
-        assert await proxy.wait_ready(LONG)
+        assert await comes_up(proxy)
         elsewhere.end()
         await asyncio.sleep(0.05)
         assert proxy.status.state == "up"
@@ -533,9 +540,9 @@ async def test_a_remote_proxy_is_refused_for_as_long_as_it_says_that_it_is_malic
     async with running(where, pace) as proxy:
         await until(lambda: proxy.status.state == "refused")
         assert "litellm 1.82.7, a malicious release" in proxy.status.detail
-        assert not await proxy.wait_ready(0.1)
+        assert not await comes_up(proxy, 0.1)
         elsewhere.version = b'{"status": "healthy", "litellm_version": "1.82.6"}'
-        assert await proxy.wait_ready(LONG)
+        assert await comes_up(proxy)
         assert proxy.status.version == "1.82.6"
         elsewhere.version = b'{"status": "healthy", "litellm_version": "1.82.8"}'
         await until(lambda: proxy.status.state == "refused")
@@ -549,7 +556,7 @@ async def test_a_remote_proxy_that_keeps_its_version_to_itself_is_used(says: byt
     elsewhere = Elsewhere()
     elsewhere.version = says
     async with running(Remote(f"http://127.0.0.1:{elsewhere.server_port}")) as proxy:
-        assert await proxy.wait_ready(LONG)
+        assert await comes_up(proxy)
         assert proxy.status.version is None
     elsewhere.end()
 
@@ -579,7 +586,7 @@ async def test_stop_ends_a_start_that_is_still_going(local: Callable[..., Local]
 async def test_a_child_that_finishes_ends_with_its_last_call(local: Callable[..., Local]) -> None:
     proxy = LiteLLMProxy(local(), pace=QUICK)
     await proxy.start()
-    assert await proxy.wait_ready(LONG)
+    assert await comes_up(proxy)
     pid = proxy.status.pid
     for call in ("one", "two"):
         proxy.begin(call)
@@ -601,7 +608,7 @@ async def test_a_child_without_calls_finishes_at_once_and_one_with_calls_not_for
     for calls in (0, 1):
         proxy = LiteLLMProxy(local(), pace=replace(QUICK, finish=0.2 if calls else 900))
         await proxy.start()
-        assert await proxy.wait_ready(LONG)
+        assert await comes_up(proxy)
         pid = proxy.status.pid
         for number in range(calls):
             proxy.begin(str(number))
@@ -617,7 +624,7 @@ async def test_a_child_that_finishes_ends_when_whoever_waits_for_it_does(
 ) -> None:
     proxy = LiteLLMProxy(local("--stubborn"), pace=QUICK)
     await proxy.start()
-    assert await proxy.wait_ready(LONG)
+    assert await comes_up(proxy)
     pid = proxy.status.pid
     proxy.begin("a call")
     finishing = asyncio.create_task(proxy.finish())
@@ -637,16 +644,27 @@ async def test_one_that_is_no_longer_wanted_releases_whoever_waits_for_it_and_ne
 ) -> None:
     proxy = LiteLLMProxy(local("--slow", "60"), pace=QUICK)
     await proxy.start()
-    waiting = asyncio.create_task(proxy.wait_ready(60))
+    waiting = asyncio.create_task(proxy.wait_while_starting(10 * LONG))
     await until(lambda: proxy.status.pid is not None)
     pid = proxy.status.pid
     await proxy.finish()
-    assert await asyncio.wait_for(waiting, 1) is False
+    await asyncio.wait_for(waiting, LONG)
     assert not lives(pid)
 
     await proxy.start()
-    assert await proxy.wait_ready(60) is False
+    await asyncio.wait_for(proxy.wait_while_starting(10 * LONG), LONG)
     assert proxy.status.state == "down"
+
+
+@pytest.mark.e2e
+async def test_whoever_waits_is_told_as_soon_as_it_is_known_that_it_does_not_come(
+    local: Callable[..., Local],
+) -> None:
+    fails = local("--fail", "1")
+    for where in (Remote(f"http://127.0.0.1:{free_port()}"), fails):
+        async with running(where, replace(QUICK, first_pause=10 * LONG)) as proxy:
+            await asyncio.wait_for(proxy.wait_while_starting(10 * LONG), LONG)
+            assert proxy.status.state == "down"
 
 
 @pytest.mark.e2e

@@ -210,7 +210,7 @@ def test_the_invitation_to_report_a_bug_is_taken_out() -> None:
     assert clean(f"it broke\n{notice}") == "it broke"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     pieces=lists(
         sampled_from(["sk-known-0001", "/home/alice/x", TRACEBACK, "word ", "\n", "é", "\udc80"])

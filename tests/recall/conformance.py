@@ -43,7 +43,6 @@ type OpenStore = Callable[[Scope], Store]
 
 quick = settings(
     max_examples=12,
-    deadline=None,
     database=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),

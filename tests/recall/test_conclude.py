@@ -449,7 +449,7 @@ EVENTS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(events=EVENTS)
 def test_in_any_order_of_events_each_answered_turn_is_one_complete_exchange(
     events: list[Event], tmp_path_factory: pytest.TempPathFactory

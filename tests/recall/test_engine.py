@@ -289,7 +289,7 @@ def hit(text: str, score: float = 1.0, **values: object) -> Hit:
     st.lists(st.text("abc déf 語", min_size=1, max_size=400), unique=True, max_size=40),
     st.integers(-1, 2_000),
 )
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_a_budget_is_never_exceeded(said: list[str], budget: int) -> None:
     chosen = choose([hit(text, -place) for place, text in enumerate(said)], budget)
 
@@ -398,7 +398,7 @@ def test_rules_come_first_and_the_rest_in_the_order_it_was_said() -> None:
 
 
 @given(st.permutations(range(12)))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_the_order_does_not_depend_on_the_scores(scores: list[int]) -> None:
     hits = [
         hit(f"remark {n} about w{n}", score, kind="rule" if n % 4 == 0 else "note", created=n % 5)

@@ -23,7 +23,7 @@ corpora = st.lists(texts, max_size=25)
 questions = st.dictionaries(
     st.sampled_from(VOCABULARY), st.floats(0.125, 8.0, width=32), max_size=len(VOCABULARY)
 )
-quick = settings(max_examples=60, deadline=None)
+quick = settings(max_examples=60)
 
 
 def postings_of(*parts: Corpus, merged: bool = False) -> Postings:

@@ -506,7 +506,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(steps=STEPS)
 def test_each_request_extends_the_one_before(
     steps: Sequence[tuple[str, int, int]], tmp_path_factory: pytest.TempPathFactory

@@ -131,7 +131,7 @@ paths = st.one_of(
 @example("/a\udcff", "/a\udcfe")
 @example("/a\udcff", "/a\xff")
 @example("user", "/user")
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_two_projects_never_share_a_file(one: str, other: str) -> None:
     assume(one != other)
     stores = Stores(Path("/memory"))
@@ -154,7 +154,7 @@ def test_two_projects_never_share_a_file(one: str, other: str) -> None:
 @example("C:\\Users\\me\\app")
 @example("/a/CON")
 @example("/a/-rf")
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_file_lies_in_the_directory_and_has_a_safe_name(project: str) -> None:
     path = Stores(Path("/memory")).path_of(Scope(project))
 

@@ -55,7 +55,7 @@ def test_cosines_are_right_within_what_a_byte_can_say(dimension: int) -> None:
 
 
 @given(st.integers(1, 70), st.integers(0, 2**32 - 1), st.floats(1e-3, 1e3))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_only_the_direction_of_a_vector_counts(dimension: int, seed: int, size: float) -> None:
     vectors, question = units(8, dimension, seed), units(1, dimension, seed + 1)[0]
     every = np.arange(8, dtype=np.int32)
@@ -222,7 +222,7 @@ def test_centring_takes_off_a_share_of_the_mean_of_all_that_are_known(dimension:
 
 
 @given(st.lists(st.tuples(st.integers(0, 19), st.booleans()), max_size=40))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_whatever_is_put_and_removed_the_last_word_counts(
     changes: list[tuple[int, bool]],
 ) -> None:

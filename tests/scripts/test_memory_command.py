@@ -18,7 +18,7 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner, Result
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis.strategies import integers, text
 
 from recall import redact
@@ -400,7 +400,6 @@ def test_no_text_reaches_the_terminal_as_a_command(person: Person) -> None:
         assert done.stdout + done.stderr, line
 
 
-@settings(deadline=None)
 @given(text())
 def test_what_is_printed_is_never_obeyed(anything: str) -> None:
     shown = memory_output.printable(anything)
@@ -415,7 +414,6 @@ def test_letters_of_all_languages_stay_as_they_are() -> None:
     assert memory_output.printable(words) == words
 
 
-@settings(deadline=None)
 @given(text(), integers(1, 100))
 def test_what_is_cut_fits(anything: str, width: int) -> None:
     line = memory_output.printable(anything)
