@@ -413,11 +413,16 @@ class LiteLLMProxy:
         if isinstance(self._where, Local) or (self._status.state == "up" and not is_due):
             return
         self._asked_version_at = time.monotonic()
-        version = None
-        with suppress(httpx.HTTPError, ValueError, AttributeError):
+        try:
             answer = await _finished(
                 client.get(f"{self._url}{VERSION}", headers=self._authorization())
             )
+        except httpx.HTTPError:
+            return  # one that was refused for its version stays so
+        if answer.is_server_error:
+            return
+        version = None
+        with suppress(ValueError, AttributeError):
             version = answer.json().get("litellm_version")
         self._status = replace(self._status, version=version and str(version)[:40])
 

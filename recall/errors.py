@@ -7,6 +7,10 @@ class MemoryUnavailable(ProxyError):
     """Ours to fix, or the disk's: log it, go on without memory."""
 
 
+class StillReading(MemoryUnavailable):
+    """The index is being read from the file; ask again in a moment."""
+
+
 class StoreDamaged(MemoryUnavailable):
     """The file is no store or cannot be read; it was set aside, a new one begins."""
 

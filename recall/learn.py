@@ -21,7 +21,7 @@ from typing import Final
 
 from recall.distill import Distiller, NoDistiller
 from recall.drafts import Lesson, forgetting, lesson
-from recall.errors import MemoryUnavailable, StoreTooNew, told
+from recall.errors import MemoryUnavailable, StillReading, StoreTooNew, told
 from recall.forgetting import Forget
 from recall.records import USER, Draft, Exchange, Findings, Kind, Memory, Role, Scope
 from recall.store import Opens, Store
@@ -365,6 +365,8 @@ class Learner:
                 try:
                     self._forget(store, part)
                     store.add_many([(part.drafts, part.exchange)])
+                except StillReading:
+                    raise  # no fault of this part
                 except _PASSING as error:
                     if doubtful or len(parts) == 1:
                         raise
@@ -485,7 +487,7 @@ def _meant(store: Store, wish: Forget) -> list[Memory]:
     except MemoryUnavailable:
         findings = Findings()  # cannot be searched; it can still be looked through
     if findings.failure:
-        raise MemoryUnavailable(findings.failure)  # its index is still being read: once more later
+        raise StillReading(findings.failure)
     # A search leaves out all too common words.
     found = [hit.memory for hit in findings.hits if wish.means(hit.memory.text, hit.memory.kind)]
     return found or [m for m in store.list(limit=LOOKED_THROUGH) if wish.means(m.text, m.kind)]

@@ -58,6 +58,26 @@ class _Known:
     found: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What is in memory at one moment."""
+
+    exact: Mapping[str, _Known]
+    """The session's own notes, by key."""
+    unwritten: Mapping[Place, Stored]
+    """All notes that wait to be written, also those of other sessions."""
+    answered: frozenset[Place]
+    """The turns of which it waits to be written that they have had their answer."""
+
+    def beside(self, rows: Iterable[Stored]) -> list[Stored]:
+        """Of what was read from the file, what is not newer here, as it will be."""
+        return [
+            replace(row, note=replace(row.note, answered=True)) if place in self.answered else row
+            for row in rows
+            if (place := (row.note.key, row.note.session)) not in self.unwritten
+        ]
+
+
 class Turns:
     """Keeps what was put into turns, and gives it back; for all threads."""
 
@@ -133,9 +153,9 @@ class Turns:
         user, is_sure = self._seen_of_user(scope, end)
         state: State = None, user
         rows: list[Stored] = []
-        if not self._stores.exists(scope):
-            exact, unwritten = self._in_memory(asked, state)
-        else:
+        # Before it is asked for the file, which may be made and written to meanwhile.
+        held = self._in_memory(asked, state)
+        if self._stores.exists(scope):
             self._writer.look_through_once(scope)
             with self._stores.open(scope, create=False, seconds=_left(end)) as store:
                 last = self._states.get(scope, state)
@@ -143,8 +163,8 @@ class Turns:
                     self._writer.look_through(scope)  # it may quote what was forgotten there
                 state = last[0], user
                 while True:
-                    exact, unwritten = self._in_memory(asked, state)
-                    missing = asked.owns.keys() - exact.keys()
+                    held = self._in_memory(asked, state)
+                    missing = asked.owns.keys() - held.exact.keys()
                     seen, rows = store.notes.find(missing, asked.session, _left(end))
                     if state == (seen, user):
                         break
@@ -152,11 +172,10 @@ class Turns:
                 missing -= {row.note.key for row in rows}
                 if owns := asked.said_once(missing) if asked.session else None:
                     rows += store.notes.find_alike(owns, asked.session, _left(end))
-        rows = [row for row in rows if (row.note.key, row.note.session) not in unwritten]
-        good = [*unwritten.values(), *self._good(scope, rows, is_sure, end)]
+        good = [*held.unwritten.values(), *self._good(scope, held.beside(rows), is_sure, end)]
         with self._lock:
             self._states[scope] = state
-            return self._given(asked, state, exact, good)
+            return self._given(asked, state, held.exact, good)
 
     def _seen_of_user(self, scope: Scope, end: float) -> tuple[Seen, bool]:
         """What is seen of the user's own file now, or else was last; and whether it is now."""
@@ -165,18 +184,18 @@ class Turns:
         except MemoryUnavailable:
             return self._states.get(scope, (None, None))[1], False
 
-    def _in_memory(
-        self, asked: _Asked, state: State
-    ) -> tuple[dict[str, _Known], dict[Place, Stored]]:
+    def _in_memory(self, asked: _Asked, state: State) -> _Held:
         """What nothing speaks against: the session's own notes, and all that wait to be written."""
         exact: dict[str, _Known] = {}
         now = self._clock()
         with self._lock:
+            changes = self._writer.waiting(asked.scope)
             waiting = {
                 place: change.note
-                for place, change in self._writer.waiting(asked.scope).items()
+                for place, change in changes.items()
                 if change.note is not None and _may_be_given(change.note, change.state, state)
             }
+            answered = frozenset(place for place, change in changes.items() if change.answered)
             for key in asked.owns:
                 place = key, asked.session
                 known = self._known.get((asked.scope, place))
@@ -185,7 +204,8 @@ class Turns:
                 elif known and known.state == state:
                     self._known.move_to_end((asked.scope, place))
                     exact[key] = known
-        return exact, {place: Stored(note, (), now, VERSION) for place, note in waiting.items()}
+        unwritten = {place: Stored(note, (), now, VERSION) for place, note in waiting.items()}
+        return _Held(exact, unwritten, answered)
 
     def _good(
         self, scope: Scope, rows: Sequence[Stored], is_sure: bool, end: float

@@ -625,7 +625,7 @@ def test_any_bytes_become_an_error_in_the_dialect(dialect: str, body: bytes) -> 
 @given(
     dialect=st.sampled_from(DIALECTS),
     status=st.integers(400, 599),
-    code=st.text(),
+    code=st.text().filter(lambda code: code != "None"),  # so LiteLLM says that it has none
     message=st.text(min_size=1),
 )
 def test_whatever_we_say_is_an_error_in_the_dialect(

@@ -466,6 +466,7 @@ class Elsewhere(ThreadingHTTPServer):
     code = 200
     version = b""
     """What its page for that says."""
+    version_code = 200
 
     def __init__(self, port: int = 0) -> None:
         super().__init__(("127.0.0.1", port), Answer)
@@ -482,8 +483,10 @@ class Answer(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         wanted = self.server.key
         welcome = wanted is None or self.headers["authorization"] == f"Bearer {wanted}"
-        self.send_response(self.server.code if welcome else 401)
-        told = self.server.version if welcome and self.path == "/health/readiness" else b""
+        asks_version = self.path == "/health/readiness"
+        code = self.server.version_code if asks_version else self.server.code
+        self.send_response(code if welcome else 401)
+        told = self.server.version if welcome and asks_version else b""
         self.send_header("content-length", str(len(told)))
         self.end_headers()
         self.wfile.write(told)
@@ -540,7 +543,9 @@ async def test_a_remote_proxy_is_refused_for_as_long_as_it_says_that_it_is_malic
     async with running(where, pace) as proxy:
         await until(lambda: proxy.status.state == "refused")
         assert "litellm 1.82.7, a malicious release" in proxy.status.detail
-        assert not await comes_up(proxy, 0.1)
+        elsewhere.version_code, elsewhere.version = 503, b"<html>"
+        assert not await comes_up(proxy, 0.2)
+        elsewhere.version_code = 200
         elsewhere.version = b'{"status": "healthy", "litellm_version": "1.82.6"}'
         assert await comes_up(proxy)
         assert proxy.status.version == "1.82.6"

@@ -14,7 +14,7 @@ import pytest
 
 from recall.errors import MemoryUnavailable, StoreTooNew, told
 from recall.learn import AT_ONCE, Learner, Progress
-from recall.records import USER, Added, Draft, Exchange, Kind, Memory, Scope
+from recall.records import USER, Added, Draft, Exchange, Findings, Kind, Memory, Scope
 from recall.scopes import Stores
 from recall.store import Store
 
@@ -281,6 +281,49 @@ def test_to_forget_deletes_only_what_is_clearly_meant(stores: Stores, learner: L
     learner.offer(exchange("e4", "I live in Lyon."))
     assert learner.settle(LONG_ENOUGH)
     assert texts(stores) == [kept]
+
+
+class BeingRead:
+    """Real stores; the project's cannot be searched the first few times."""
+
+    def __init__(self, stores: Stores, times: int) -> None:
+        self._stores = stores
+        self.left = times
+
+    @contextlib.contextmanager
+    def open(self, scope: Scope) -> Iterator[Any]:
+        with self._stores.open(scope) as store:
+            yield _BeingRead(store, self)
+
+
+class _BeingRead:
+    def __init__(self, store: Store, of: BeingRead) -> None:
+        self._store = store
+        self._of = of
+
+    def search(self, *args: Any, **options: Any) -> Findings:
+        if self._store.scope == PROJECT and self._of.left:
+            self._of.left -= 1
+            return Findings(failure="the memory is still being read")
+        return self._store.search(*args, **options)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+
+def test_a_wish_to_forget_waits_for_the_index_whatever_stands_behind_it(stores: Stores) -> None:
+    with stores.open(PROJECT) as store:
+        store.add([Draft(text="I live in Lyon.")])
+    still = BeingRead(stores, times=3)
+    learner = Learner(still)
+    learner.offer(exchange("wish", "Forget that I live in Lyon."))
+    learner.offer(exchange("after", "The lock is in the database."))
+    assert learner.settle(LONG_ENOUGH)
+    assert learner.close(LONG_ENOUGH)
+
+    assert still.left == 0
+    assert texts(stores) == ["The lock is in the database."]
+    assert learner.progress().dropped == 0
 
 
 def test_a_single_word_is_too_little_to_forget_what_was_said(

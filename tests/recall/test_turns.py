@@ -730,12 +730,46 @@ def test_while_the_file_is_locked_notes_are_found_and_written_later(
         for at in (turns, begin()):
             assert given_to(at, "a")["a"].block == "> marmalade"
         assert given_to(turns, "b", "a").keys() == {"a", "b"}
-        assert given_to(turns, "a")["a"].answered
+        for session in ("s", "another"):
+            assert given_to(turns, "a", session=session)["a"].answered
     assert turns.settle(LONG_ENOUGH)
 
     assert given_to(begin(), "a")["a"].answered
     assert given_to(begin(), "b").keys() == {"b"}
     assert "marmalade" not in " ".join(warnings_of(caplog))
+
+
+class Lookout(Stores):
+    """Does something else once it has looked whether there is a file."""
+
+    then: Callable[[], None] | None = None
+
+    def exists(self, scope: Scope) -> bool:
+        there = super().exists(scope)
+        if scope == PROJECT and self.then:
+            then, self.then = self.then, None
+            then()
+        return there
+
+
+def test_a_note_whose_file_is_made_in_the_moment_of_asking_is_found(
+    tmp_path: Path, begin: Begin
+) -> None:
+    with closing(Lookout(tmp_path / "elsewhere")) as stores:
+        turns, path = begin(stores), stores.path_of(PROJECT)
+        path.parent.mkdir(parents=True)
+        who_opens = FileLock(f"{path}.lock")
+        who_opens.acquire()
+        turns.keep(PROJECT, note("a"))
+
+        def write() -> None:
+            who_opens.release()
+            assert turns.settle(LONG_ENOUGH)
+
+        stores.then = write
+        assert given_to(turns, "a").keys() == {"a"}
+        assert in_file(stores) == {"a"}
+        turns.close(LONG_ENOUGH)
 
 
 def test_what_waits_for_a_locked_file_is_bounded(
