@@ -38,7 +38,8 @@ async def serving(
     proxy = LiteLLMProxy(Local(config, environment, REQUIREMENTS, log=log))
     await proxy.start()
     try:
-        assert await proxy.wait_ready(300), proxy.status
+        await proxy.wait_while_starting(300)
+        assert proxy.status.state == "up", proxy.status
         yield proxy
     finally:
         await proxy.stop()
@@ -88,7 +89,7 @@ async def test_it_serves_survives_a_kill_and_is_gone_after_stop(
             os.kill(first.pid or 0, signal.SIGKILL)
             proxy.report_failure()
             await until(lambda: proxy.status.pid not in (first.pid, None))
-            assert await proxy.wait_ready(READY)
+            await until(lambda: proxy.status.state == "up")
             assert (proxy.status.restarts, proxy.status.url) == (1, first.url)
             assert (await ask(proxy)).status_code == 200
 
@@ -163,7 +164,7 @@ async def running_at(port: int) -> AsyncIterator[None]:
     elsewhere = LiteLLMProxy(Remote(f"http://127.0.0.1:{port}"), pace=Pace(probe=0.2))
     await elsewhere.start()
     try:
-        assert await elsewhere.wait_ready(READY)
+        await until(lambda: elsewhere.status.state == "up")
         yield
         await until(lambda: elsewhere.status.state == "down")
     finally:
