@@ -92,7 +92,7 @@ _ANY_PART = words_in(
     "default defaults standard base basis example reference guide input output value parameter"
     " argument alternative fallback workaround replacement substitute last resort starting point"
     " first second option choice result rule whole name key way means solution temporary quick"
-    " beispiel basis grundlage ersatz vorlage exemple référence ejemplo base"
+    " beispiel grundlage ersatz vorlage exemple référence ejemplo"
 )
 # "For fun", "for that", "for ten years" is nothing that a means is chosen for.
 _NO_PURPOSE = re.compile(

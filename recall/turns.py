@@ -153,9 +153,9 @@ class Turns:
         user, is_sure = self._seen_of_user(scope, end)
         state: State = None, user
         rows: list[Stored] = []
-        # Before it is asked for the file, which may be made and written to meanwhile.
-        held = self._in_memory(asked, state)
-        if self._stores.exists(scope):
+        held = None if self._stores.exists(scope) else self._in_memory(asked, state)
+        # Once more: what was still waiting a moment ago may lie in a file by now.
+        if held is None or self._stores.exists(scope):
             self._writer.look_through_once(scope)
             with self._stores.open(scope, create=False, seconds=_left(end)) as store:
                 last = self._states.get(scope, state)

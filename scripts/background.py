@@ -99,7 +99,7 @@ def stop(proxy: Running) -> bool:
         os.kill(proxy.pid, signal.SIGTERM)
     except ProcessLookupError:
         return True
-    return _wait(lambda: not _is_alive(proxy.pid), SECONDS_TO_STOP)
+    return _wait(lambda: not is_alive(proxy.pid), SECONDS_TO_STOP)
 
 
 def wait_for_listener(port: int, project: str | None, seconds: float) -> bool:
@@ -107,8 +107,8 @@ def wait_for_listener(port: int, project: str | None, seconds: float) -> bool:
     return _wait(lambda: (health_at(port) or {"project": ""})["project"] == project, seconds)
 
 
-def _is_alive(pid: int) -> bool:
-    """Also where nobody collects what has ended, as in many a container."""
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; one that has ended counts as gone before anybody collects it."""
     with contextlib.suppress(OSError, IndexError):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     try:

@@ -3,7 +3,8 @@
 import logging
 import os
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,32 +20,29 @@ from routing.yaml_source import Place
 logger = logging.getLogger("memory_proxy")
 
 
-class TellLeftOut:
-    """In front of LiteLLM's proxy: tells of them as soon as it has made its router."""
+def tell_once_started(app: Any, config: Path, router: Callable[[], Any]) -> None:
+    """Have LiteLLM's proxy tell of them as soon as it has made its router."""
+    starts = app.router.lifespan_context
 
-    def __init__(
-        self, app: Callable[..., Awaitable[None]], config: Path, router: Callable[[], Any]
-    ) -> None:
-        self.app, self.config, self.router = app, config, router
+    @asynccontextmanager
+    async def starts_and_tells(app: Any) -> AsyncIterator[Any]:
+        async with starts(app) as state:
+            _tell_of(config, router())
+            yield state
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        async def telling(message: Any) -> None:
-            if message["type"] == "lifespan.startup.complete":
-                self._tell()
-            await send(message)
+    app.router.lifespan_context = starts_and_tells
 
-        await self.app(scope, receive, telling if scope["type"] == "lifespan" else send)
 
-    def _tell(self) -> None:
-        # LiteLLM may have given the root logger another form, which our parent would not know.
-        logger.addHandler(logging.StreamHandler(sys.stderr))
-        logger.propagate = False
-        try:
-            if router := self.router():
-                file = read_litellm_yaml(self.config, os.environ)
-                tell(file, left_out(file, resolved(plain(file)), router))
-        except Exception as error:  # whatever it is, the models that are there are served
-            logger.warning("models were not looked through: %s", type(error).__name__)
+def _tell_of(config: Path, router: Any) -> None:
+    # LiteLLM may have given the root logger another form, which our parent would not know.
+    logger.addHandler(logging.StreamHandler(sys.stderr))
+    logger.propagate = False
+    try:
+        if router:
+            file = read_litellm_yaml(config, os.environ)
+            tell(file, left_out(file, resolved(plain(file)), router))
+    except Exception as error:  # whatever it is, the models that are there are served
+        logger.warning("models were not looked through: %s", type(error).__name__)
 
 
 def tell(file: LiteLLMYaml, problems: Iterable[str]) -> None:

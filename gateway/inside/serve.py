@@ -56,14 +56,12 @@ def run_proxy(config: Path, port: int) -> None:
     from litellm.proxy import proxy_server
     from litellm.proxy.proxy_cli import run_server
 
-    from gateway.inside.left_out import TellLeftOut
+    from gateway.inside.left_out import tell_once_started
     from gateway.inside.quiet import QuietOnceAsked, be_quiet
 
     be_quiet()  # once more: it has set up its warnings while it was imported
     proxy_server.app.add_middleware(QuietOnceAsked)
-    proxy_server.app.add_middleware(
-        TellLeftOut, config=config, router=lambda: proxy_server.llm_router
-    )
+    tell_once_started(proxy_server.app, config, lambda: proxy_server.llm_router)
     marks.carry(proxy_server.app)
     run_server.main(
         args=[

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from typing import Final
 
-from recall.secrets.steps import INSIDE_MARKER, MARKER, any_of, marker
+from recall.secrets.steps import INSIDE_MARKER, MARKER, any_word_of, marker
 from recall.secrets.values import SYMBOL, Given, is_chosen, is_password, is_secret
 
 # Whatever is given to a password is one, unless it is plainly code or a stand-in; what is given to
@@ -32,7 +32,7 @@ _KEY_OWNERS: Final = (
     " gitlab notion airtable hetzner digitalocean"
 )
 _KEY_LEAD: Final = re.compile(  # read backwards; also `mistral ai key`
-    rf"[ _.-]?(?:ia[ _-])?(?:{any_of(owner[::-1] for owner in _KEY_OWNERS.split())})"
+    rf"[ _.-]?(?:ia[ _-])?(?:{any_word_of(owner[::-1] for owner in _KEY_OWNERS.split())})"
 )
 _LONGEST_KEY_LEAD: Final = max(map(len, _KEY_OWNERS.split())) + len(" ai ")
 _GIVEN: Final = re.compile(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from recall.secrets.looks import is_random, is_real
-from recall.secrets.steps import any_of, marker
+from recall.secrets.steps import any_word_of, marker
 
 Check = Callable[[str], bool]
 
@@ -156,7 +156,7 @@ _OPENINGS: Final = {
 }
 
 
-_OPENING: Final = re.compile(any_of(_OPENINGS))
+_OPENING: Final = re.compile(any_word_of(_OPENINGS))
 # Letters and digits in front mean the middle of something else ("task-" holds "sk-"), unless they
 # end an escape, as in JSON inside JSON, an encoded URL or a coloured terminal.
 _ESCAPE: Final = re.compile(r"(?:\\[nrtbf]|%[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|\d[mK])\Z")

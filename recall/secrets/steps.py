@@ -17,7 +17,7 @@ def marker(kind: str) -> str:
     return f"[redacted: {kind}]"
 
 
-def any_of(words: Iterable[str]) -> str:
+def any_word_of(words: Iterable[str]) -> str:
     """The longest first, and grouped by their first letter, which is several times quicker."""
     groups: dict[str, list[str]] = {}
     for word in sorted(words, key=len, reverse=True):

@@ -1,6 +1,5 @@
 """LiteLLM's life under a proxy: killed, late, broken, switched off, and ended."""
 
-import contextlib
 import os
 import signal
 import time
@@ -15,6 +14,7 @@ import pytest
 import yaml
 
 from routing.ports import free_port, is_free
+from scripts.background import is_alive
 from tests.e2e.litellm_calls import GPT, body
 from tests.e2e.litellm_errors import ENDPOINTS, told
 from tests.e2e.litellm_scene import (
@@ -84,20 +84,6 @@ def posts(provider: Provider) -> int:
     return [seen.method for seen in provider.requests].count("POST")
 
 
-def is_running(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2]
-    except FileNotFoundError:
-        if Path("/proc/self").exists():
-            return False
-    else:
-        return not state.startswith("Z")
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, 0)
-        return True
-    return False
-
-
 def kill(litellm: dict[str, Any]) -> None:
     os.kill(litellm["pid"], signal.SIGKILL)
     wait_until_closed(litellm)
@@ -153,7 +139,7 @@ def test_a_killed_litellm_is_told_in_the_dialect_until_it_is_back(
         assert [ask(proxy).status_code for _ in range(4)] == [401, 429, 500, 200]
 
         proxy.stop(signal.SIGTERM)
-        wait_for(lambda: not is_running(after["pid"]), SECONDS_TO_END)
+        wait_for(lambda: not is_alive(after["pid"]), SECONDS_TO_END)
         assert "Traceback" not in proxy.log
         logs = proxy.log + (proxy.home / "litellm.log").read_text()
         assert "RateLimitError" in logs
@@ -194,7 +180,7 @@ def test_a_litellm_that_hangs_is_replaced_and_its_calls_are_told(
 
         assert wait_until_up(proxy)["restarts"] == 1
         assert ask(proxy, "anthropic").status_code == 200
-        assert not is_running(before["pid"])
+        assert not is_alive(before["pid"])
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
@@ -203,10 +189,10 @@ def test_a_litellm_that_is_still_starting_ends_with_its_proxy(
 ) -> None:
     with stage.proxy(tmp_path) as proxy:
         pid: int = wait_for(lambda: backend(proxy)["pid"])
-        assert is_running(pid)
+        assert is_alive(pid)
         proxy.stop(how)
 
-    wait_for(lambda: not is_running(pid), SECONDS_TO_END)
+    wait_for(lambda: not is_alive(pid), SECONDS_TO_END)
 
 
 def test_a_litellm_that_is_still_starting_ends_when_the_backend_is_switched(
@@ -216,7 +202,7 @@ def test_a_litellm_that_is_still_starting_ends_when_the_backend_is_switched(
         pid: int = wait_for(lambda: backend(proxy)["pid"])
         switch(proxy, {"backend": "direct"} | straight_to(stage.origin))
 
-        wait_for(lambda: not is_running(pid), SECONDS_TO_END)
+        wait_for(lambda: not is_alive(pid), SECONDS_TO_END)
         assert ask(proxy).status_code == 200
         assert posts(stage.origin) == 1
         assert proxy.ask("/health")["status"] == "ok"
@@ -265,7 +251,7 @@ def test_a_litellm_of_another_proxy_is_used_when_it_is_up_and_passed_by_when_it_
             assert posts(stage.upstream) == 5
 
             host.stop(signal.SIGKILL)
-            wait_for(lambda: not is_running(after["pid"]), SECONDS_TO_END)
+            wait_for(lambda: not is_alive(after["pid"]), SECONDS_TO_END)
             assert ask(guest).status_code == 503
 
 

@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from routing.ports import free_port
+from scripts.background import is_alive
 from tests.e2e.litellm_calls import CLAUDE, GPT, body
 from tests.e2e.litellm_errors import ENDPOINTS, told
 from tests.e2e.litellm_scene import (
@@ -27,7 +28,7 @@ from tests.e2e.litellm_scene import (
 )
 from tests.e2e.mitmdump import BIN, Mitmdump
 from tests.e2e.sdks import KEY, raw_client
-from tests.e2e.test_litellm_life import SECONDS_TO_END, is_running, switch
+from tests.e2e.test_litellm_life import SECONDS_TO_END, switch
 from tests.fakes import Provider
 
 BEGINNING, END = "once upon a time", "they lived happily"
@@ -184,12 +185,12 @@ def test_open_streams_go_on_when_the_backend_is_switched_and_litellm_ends_after_
 
             # The one that the client has hung up on counts no more, and ends nothing.
             wait_for(lambda: ending(proxy) == [finishing | {"calls": 1}], SECONDS_TO_COUNT)
-            assert is_running(pid)
+            assert is_alive(pid)
             storyteller.may_end.set()
             rest = "\n".join(lines)
         assert END in rest
         assert rest.rstrip().endswith("data: [DONE]")
-        wait_for(lambda: not is_running(pid), SECONDS_TO_END)
+        wait_for(lambda: not is_alive(pid), SECONDS_TO_END)
         wait_for(lambda: ending(proxy) == [], SECONDS_TO_COUNT)
         assert "Traceback" not in proxy.log
 
@@ -213,8 +214,8 @@ def test_a_new_litellm_takes_the_port_of_one_that_still_streams(
             storyteller.may_end.set()
             rest = "\n".join(lines)
         assert END in rest
-        wait_for(lambda: not is_running(before["pid"]), SECONDS_TO_END)
-        assert (is_running(now["pid"]), now["restarts"]) == (True, 0)
+        wait_for(lambda: not is_alive(before["pid"]), SECONDS_TO_END)
+        assert (is_alive(now["pid"]), now["restarts"]) == (True, 0)
         assert origin.requests == []
 
 
@@ -237,12 +238,12 @@ def test_every_litellm_that_still_streams_ends_with_its_proxy(
             with stream(proxy):
                 switch(proxy, directly(origin))
                 assert [one["pid"] for one in ending(proxy)] == [first, second]
-                assert is_running(first)
-                assert is_running(second)
+                assert is_alive(first)
+                assert is_alive(second)
 
                 proxy.stop(how)
-                wait_for(lambda: not is_running(first), SECONDS_TO_END)
-                wait_for(lambda: not is_running(second), SECONDS_TO_END)
+                wait_for(lambda: not is_alive(first), SECONDS_TO_END)
+                wait_for(lambda: not is_alive(second), SECONDS_TO_END)
 
 
 def write(proxy: Mitmdump, litellm_yaml: str) -> None:
@@ -282,11 +283,11 @@ def test_a_changed_litellm_yaml_counts_once_its_litellm_is_up_and_no_call_is_los
             assert [(one["pid"], one["calls"]) for one in ending(proxy)] == [(before["pid"], 1)]
             storyteller.may_end.set()
             assert END in "\n".join(lines)
-        wait_for(lambda: not is_running(before["pid"]), SECONDS_TO_END)
+        wait_for(lambda: not is_alive(before["pid"]), SECONDS_TO_END)
         assert proxy.ask("/health")["status"] == "ok"
 
         proxy.stop(signal.SIGTERM)
-        wait_for(lambda: not is_running(now["pid"]), SECONDS_TO_END)
+        wait_for(lambda: not is_alive(now["pid"]), SECONDS_TO_END)
 
 
 def test_a_litellm_yaml_that_cannot_be_used_changes_nothing_and_is_told(

@@ -23,6 +23,7 @@ from gateway.litellm_proxy import LiteLLMProxy, Local, Pace, Remote
 from routing.errors import ConfigError
 from routing.hide_secrets import secrets_given
 from routing.ports import free_port
+from scripts.background import is_alive
 
 ROOT = Path(__file__).parents[2]
 STANDIN = ROOT / "tests" / "fakes" / "litellm_standin.py"
@@ -81,15 +82,7 @@ async def comes_up(proxy: LiteLLMProxy, seconds: float = LONG) -> bool:
 
 
 def lives(pid: int | None) -> bool:
-    try:
-        os.kill(pid or 0, 0)
-        # Whoever adopted it may not have collected it yet.
-        state = Path(f"/proc/{pid}/stat").read_text()
-    except ProcessLookupError:
-        return False
-    except FileNotFoundError:  # on Linux it has gone since; elsewhere there are no such files
-        return sys.platform != "linux"
-    return state.rpartition(")")[2].split()[0] != "Z"
+    return pid is not None and is_alive(pid)
 
 
 def command_line(pid: int | None) -> str:
